@@ -1,0 +1,480 @@
+"""Strict YAML to nouns. Whatever is wrong with a file is one line that names it, what is wrong and what is allowed.
+
+The grammar is in schema/*.json, which editors read too; what a schema cannot say (names that refer to one another,
+clauses, fixtures) is checked here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, NoReturn
+
+import jsonschema
+import yaml
+
+from specs.model import (
+    SYNONYMS,
+    Allowed,
+    Case,
+    Check,
+    Citation,
+    Clause,
+    Deviation,
+    Given,
+    Profile,
+    SpecError,
+    Step,
+    Vocabulary,
+)
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+AXES = ("domain", "type", "nonblocking", "facility")
+INTRODUCES = ("as", "peer", "thread")  # operands whose value is a new name
+NO_REFERENCE = ("socket", "socketpair", "sigaction", "dlsym")  # verbs whose name is not a reference
+
+
+def fail(file: str, line: int, what: str) -> NoReturn:
+    raise SpecError(f"{file}:{line}: {what}")
+
+
+# --- YAML that remembers its lines and refuses what PyYAML forgives -----------------------------------------
+
+
+class Map(dict[str, Any]):
+    """A mapping and the lines of its keys."""
+
+    line: int
+    lines: dict[str, int]
+
+
+class Seq(list[Any]):
+    """A list and the lines of its items."""
+
+    line: int
+    lines: list[int]
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Only strings, integers, true and false: no dates, no floats, no `on` that turns into a boolean."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    file = ""
+
+    def construct_strictly(self, node: yaml.Node) -> Any:
+        line = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            result = Map()
+            result.line, result.lines = line, {}
+            for key_node, value_node in node.value:
+                key, at = self.construct_strictly(key_node), key_node.start_mark.line + 1
+                if not isinstance(key, str):
+                    fail(self.file, at, f"the key {key!r} is no word")
+                if key in result:
+                    fail(self.file, at, f"{key!r} stands twice; first in line {result.lines[key]}")
+                result[key], result.lines[key] = self.construct_strictly(value_node), at
+            return result
+        if isinstance(node, yaml.SequenceNode):
+            items = Seq(self.construct_strictly(item) for item in node.value)
+            items.line, items.lines = line, [item.start_mark.line + 1 for item in node.value]
+            return items
+        return self.construct_object(node)
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(0|[1-9][0-9]*)$"), list("-0123456789"))
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|false)$"), list("tf"))
+
+
+def shown(path: Path) -> str:
+    """A path as messages show it: below the suite's folder without that folder."""
+    return path.resolve().relative_to(ROOT).as_posix() if path.resolve().is_relative_to(ROOT) else str(path)
+
+
+def read(path: Path) -> Map:
+    """The mapping in a YAML file."""
+    file = shown(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SpecError(f"{file}:1: cannot be read: {problem}") from None
+    return parse(text, file)
+
+
+def parse(text: str, file: str) -> Map:
+    """The mapping in YAML text; file: what messages call it."""
+    try:
+        loader = Loader(text)
+        loader.file = file
+        node = loader.get_single_node()
+        content = loader.construct_strictly(node) if node else None
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        fail(file, mark.line + 1 if mark else 1, f"no YAML: {problem.problem}")
+    except yaml.YAMLError as problem:
+        fail(file, 1, f"no YAML: {' '.join(str(problem).split())}")
+    if not isinstance(content, Map):
+        fail(file, 1, "the file holds no mapping")
+    return content
+
+
+# --- the schemas --------------------------------------------------------------------------------------------
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((HERE / "schema" / f"{name}.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+@cache
+def validator(name: str, *path: str) -> jsonschema.Draft202012Validator:
+    """A validator of a schema, or of one of its definitions."""
+    whole = schema(name)
+    part = whole
+    for key in path:
+        part = part["$defs"][key] if key in part.get("$defs", {}) else part[key]
+    return jsonschema.Draft202012Validator({**part, "$defs": whole.get("$defs", {})})
+
+
+def check(file: str, value: Any, line: int, what: str, against: jsonschema.Draft202012Validator) -> None:
+    """Refuse a value that its schema refuses, in words."""
+    errors = list(against.iter_errors(value))
+    if not errors:
+        return
+    error: Any = jsonschema.exceptions.best_match(errors)
+    place: Any = value
+    for key in error.absolute_path:
+        line = place.lines[key] if isinstance(place, Map | Seq) else line
+        place = place[key]
+    path = ".".join(str(key) for key in error.absolute_path)
+    fail(file, line, message(error, f"{what} {path}".strip()))
+
+
+def message(error: Any, what: str) -> str:
+    """One schema error as a sentence that ends with what is allowed."""
+    schema_, instance = error.schema, error.instance
+    if error.validator == "additionalProperties":
+        known = sorted(schema_.get("properties", {}))
+        extra = next(key for key in instance if key not in known)
+        return f"{what} takes no {extra!r}; it takes {', '.join(known)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in instance)
+        return f"{what} lacks {missing!r}"
+    if error.validator == "enum":
+        return f"{what}: {instance!r} is none of {', '.join(map(str, schema_['enum']))}"
+    if "description" in schema_:
+        return f"{what}: {instance!r} is not {schema_['description']}"
+    if error.validator == "type":
+        return f"{what}: {instance!r} is no {error.validator_value}"
+    return f"{what}: {error.message}"
+
+
+# --- clauses ------------------------------------------------------------------------------------------------
+
+
+@cache
+def clauses(folder: Path = HERE / "clauses") -> Mapping[str, Clause]:
+    """Every clause of every file, by id."""
+    found: dict[str, Clause] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        file, content = shown(path), read(path)
+        check(file, content, 1, "a clause file", validator("clauses"))
+        for id_, entry in content.items():
+            if id_ in found:
+                fail(file, content.lines[id_], f"{id_} stands in {found[id_].file}:{found[id_].line} already")
+            cited = tuple(Citation(doc, where["where"], where["force"]) for doc, where in entry["cited"].items())
+            found[id_] = Clause(id_, entry["says"], cited, file, content.lines[id_])
+    return found
+
+
+# --- scenarios ----------------------------------------------------------------------------------------------
+
+
+def cases(path: Path, known: Mapping[str, Clause], words: Vocabulary) -> list[Case]:
+    """The cases of one scenario file, in the order they stand."""
+    return cases_of(read(path), shown(path), known, words)
+
+
+def cases_of(content: Map, file: str, known: Mapping[str, Clause], words: Vocabulary) -> list[Case]:
+    """The cases of the content of a scenario file, wherever it came from."""
+    for key in content:
+        if key not in ("clause", "scenarios"):
+            fail(file, content.lines[key], f"a scenario file takes no {key!r}; it takes clause, scenarios")
+    scenarios = content.get("scenarios")
+    if not isinstance(scenarios, Map) or not scenarios:
+        fail(file, content.line, "a scenario file lacks 'scenarios', a mapping of names to scenarios")
+    found: list[Case] = []
+    for name, body in scenarios.items():
+        reader = Reader(file, name, scenarios.lines[name], content.get("clause"), known, words)
+        found += reader.cases(body)
+    ids = Counter(case.id for case in found)
+    for case in found:
+        if ids[case.id] > 1:
+            fail(file, case.line, f"{ids[case.id]} cases have the id {case.id}; the values of its axes look alike")
+    return found
+
+
+class Draft(NamedTuple):
+    """A step before its axes are bound: operands and what is expected may still be lists and tables over axes."""
+
+    verb: str
+    name: str
+    operands: Mapping[str, Any]
+    expects: list[tuple[str, Any]]  # clause, expectation
+    line: int
+
+
+class Reader:
+    """Reads one scenario."""
+
+    def __init__(self, file: str, name: str, line: int, clause: str | None, known: Mapping[str, Clause],
+                 words: Vocabulary) -> None:
+        self.file, self.name, self.line, self.default = file, name, line, clause
+        self.known, self.words = known, words
+        self.names: set[str] = set()
+        self.axes: dict[str, Sequence[Any]] = {}
+
+    def cases(self, body: Any) -> list[Case]:
+        check(self.file, self.name, self.line, "a scenario's name", validator("scenarios", "name"))
+        check(self.file, {k: v for k, v in body.items() if k not in ("steps", "given")} | {"steps": [0]}
+              if isinstance(body, Map) else body, getattr(body, "line", self.line), self.name, head_validator())
+        for key in ("given", "steps"):
+            if not isinstance(body.get(key, Seq()), Seq):
+                fail(self.file, body.lines[key], f"{self.name} {key}: a list of steps is wanted")
+        self.default = body.get("clause", self.default)
+        self.axes = {axis: listed(body[axis]) for axis in AXES if axis in body}
+        many = [axis for axis in AXES if isinstance(body.get(axis), list)]
+        given = [self.given(entry, body["given"].lines[i]) for i, entry in enumerate(body.get("given", ()))]
+        steps = [self.step(entry, body["steps"].lines[i]) for i, entry in enumerate(body["steps"])]
+        many += [axis for axis in self.axes if axis not in AXES]
+        return [self.bind(body["summary"], dict(zip(self.axes, values, strict=True)), many, given, steps)
+                for values in itertools.product(*self.axes.values())]
+
+    def given(self, entry: Any, line: int) -> Given:
+        if not isinstance(entry, Map) or not entry:
+            fail(self.file, line, "an entry of 'given' is a mapping: a fixture and its name, then operands")
+        (fixture, name), operands = next(iter(entry.items())), dict(list(entry.items())[1:])
+        if fixture not in self.words.fixtures:
+            fail(self.file, line, f"no fixture {fixture!r}; it is one of {', '.join(sorted(self.words.fixtures))}")
+        takes = self.words.fixtures[fixture]
+        for key, value in operands.items():
+            if key not in takes:
+                fail(self.file, line, f"{fixture} takes no {key!r}; it takes {', '.join(sorted(takes)) or 'a name only'}")
+            self.axis(key, value, line)
+        self.introduce(name, line)
+        for key in INTRODUCES:
+            if key in operands:
+                self.introduce(operands[key], line)
+        return Given(fixture, name, operands, line)
+
+    def introduce(self, name: Any, line: int) -> None:
+        check(self.file, name, line, "a name:", validator("scenarios", "name"))
+        self.names.add(name)
+
+    def axis(self, key: str, value: Any, line: int) -> None:
+        """A list where one value is allowed is an axis; two lists of one operand are one axis, and so the same."""
+        if not isinstance(value, list):
+            return
+        if key in AXES:
+            key = f"{key} of a step"
+        if self.axes.setdefault(key, value) != value:
+            fail(self.file, line, f"{key} is an axis already, with other values: {', '.join(map(str, self.axes[key]))}")
+
+    def step(self, entry: Any, line: int) -> Draft:
+        if not isinstance(entry, Map) or not entry:
+            fail(self.file, line, "a step is a mapping: a verb and a name, then operands")
+        verb = next(iter(entry))
+        verbs = schema("scenarios")["$defs"]["verbs"]
+        if verb not in verbs:
+            fail(self.file, line, f"no verb {verb!r}; it is one of {', '.join(verbs)}")
+        check(self.file, entry, line, verb, validator("scenarios", "verbs", verb))
+        operands = {key: value for key, value in entry.items() if key not in (verb, "expect", "clause")}
+        for key, value in operands.items():
+            if "items" not in verbs[verb]["properties"][key] and not is_list_operand(verb, key):
+                self.axis(key, value, line)
+        self.refer(verb, entry[verb], operands, line)
+        expects = self.expects(verb, entry["expect"], entry.get("clause"), line) if "expect" in entry else []
+        if "clause" in entry and "expect" not in entry:
+            fail(self.file, line, "a clause without 'expect' judges nothing")
+        return Draft(verb, entry[verb], operands, expects, line)
+
+    def refer(self, verb: str, name: str, operands: Mapping[str, Any], line: int) -> None:
+        """Names must have been introduced; some steps introduce new ones."""
+        if verb in NO_REFERENCE:
+            self.names.add(name)
+        elif name not in self.names:
+            fail(self.file, line, f"nothing is named {name!r}; named so far: {', '.join(sorted(self.names)) or 'nothing'}")
+        for to in listed(operands.get("to", ())):
+            if ":" not in to and to not in self.names | self.words.addresses:
+                fail(self.file, line, f"no address {to!r}; it is a literal, one of {', '.join(sorted(self.words.addresses))}"
+                     f", or named so far: {', '.join(sorted(self.names))}")
+        self.names.update(operands[key] for key in INTRODUCES if key in operands)
+
+    # what a step expects
+
+    def expects(self, verb: str, expect: Any, clause: str | None, line: int) -> list[tuple[str, Any]]:
+        """What each clause expects of a step."""
+        if isinstance(expect, Map) and all("." in key for key in expect):
+            if clause:
+                fail(self.file, line, "'expect' names clauses, so 'clause' says nothing")
+            expects = list(expect.items())
+        else:
+            clause = clause or self.default
+            if clause is None:
+                fail(self.file, line, "a check without a clause; name one at the step, the scenario or the file")
+            expects = [(clause, expect)]
+        for id_, value in expects:
+            if id_ not in self.known:
+                fail(self.file, line, f"no clause {id_!r}; {nearest(id_, self.known)}")
+            for outcome in value.values() if self.axis_of(value) else (value,):
+                for one in listed(outcome):
+                    self.outcome(verb, one, line)
+        return expects
+
+    def axis_of(self, table: Any) -> str | None:
+        """The axis whose values are the keys of a table; every value must have its outcome."""
+        if not isinstance(table, Map):
+            return None
+        return next((axis for axis, values in self.axes.items() if set(table) == set(map(str, values))), None)
+
+    def outcome(self, verb: str, outcome: Any, line: int) -> None:
+        if not isinstance(outcome, Map):
+            check(self.file, outcome, line, "expect:", validator("scenarios", "outcome"))
+            return
+        returns = schema("scenarios")["$defs"]["verbs"][verb].get("returns", [])
+        for key in outcome:
+            if key not in returns:
+                axes = "; ".join(f"{axis}: {', '.join(map(str, values))}" for axis, values in self.axes.items())
+                fail(self.file, line, f"{verb} gives back no {key!r}; it gives {', '.join(returns) or 'nothing'}"
+                     f" (a table over an axis names all its values: {axes or 'none here'})")
+        check(self.file, outcome, line, "expect", validator("scenarios", "fields"))
+
+    # a scenario with its axes bound
+
+    def bind(self, summary: str, axes: dict[str, Any], many: list[str], given: list[Given],
+             drafts: list[Draft]) -> Case:
+        variant = "-".join(label(axis, axes[axis]) for axis in self.axes if axis in many)
+        bound = tuple(Given(g.fixture, g.name, bound_operands(g.operands, axes), g.line) for g in given)
+        steps = tuple(Step(d.verb, d.name, bound_operands(d.operands, axes, d.verb),
+                           tuple(self.bind_check(clause, expect, axes) for clause, expect in d.expects), d.line)
+                      for d in drafts)
+        return Case(self.file, self.name, summary, {axis: str(value) for axis, value in axes.items()}, variant,
+                    bound, steps, self.line)
+
+    def bind_check(self, clause: str, expect: Any, axes: Mapping[str, Any]) -> Check:
+        axis = self.axis_of(expect)
+        return Check(clause, tuple(canonical(one) for one in listed(expect[str(axes[axis])] if axis else expect)))
+
+
+@cache
+def head_validator() -> jsonschema.Draft202012Validator:
+    """A scenario without its given and steps, which are checked one by one for better messages."""
+    scenario = schema("scenarios")["$defs"]["scenario"]
+    plain = {**scenario["properties"], "steps": {}, "given": {}}
+    return jsonschema.Draft202012Validator({**scenario, "properties": plain, "$defs": schema("scenarios")["$defs"]})
+
+
+@cache
+def is_list_operand(verb: str, key: str) -> bool:
+    """Whether an operand is itself a list (events, flags), so that a list there is no axis."""
+    defs = schema("scenarios")["$defs"]
+    reference = defs["verbs"][verb]["properties"][key].get("$ref", "")
+    return bool(defs.get(reference.rpartition("/")[2], {}).get("type") == "array")
+
+
+def listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def canonical(outcome: Any) -> Allowed:
+    """An allowed outcome with its errno in the POSIX spelling."""
+    if isinstance(outcome, Map):
+        return {key: canonical(value) if key == "value" else value for key, value in outcome.items()}
+    return SYNONYMS.get(outcome, outcome) if isinstance(outcome, str) else outcome
+
+
+def bound_operands(operands: Mapping[str, Any], axes: Mapping[str, Any], verb: str = "") -> dict[str, Any]:
+    return {key: axes[f"{key} of a step" if key in AXES else key]
+            if isinstance(value, list) and not (verb and is_list_operand(verb, key)) else value
+            for key, value in operands.items()}
+
+
+def label(axis: str, value: Any) -> str:
+    """How a bound axis shows in a case id: inet6, stream, epoll, namelen15."""
+    if isinstance(value, int):
+        return f"{axis}{value}"
+    word = str(value)
+    for prefix in ("AF_", "SOCK_"):
+        if word.startswith(prefix) and word != "SOCK_NONBLOCK":
+            word = word[len(prefix):]
+    return word.replace("v4-mapped", "mapped") if word == "v4-mapped" else word.lower().replace("_", "")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """What was perhaps meant."""
+    close = difflib.get_close_matches(word, list(known), 3, 0.5)
+    return f"perhaps {', '.join(close)}" if close else "clauses are in specs/clauses/"
+
+
+# --- profiles -----------------------------------------------------------------------------------------------
+
+
+def profile(platform: str, known: Mapping[str, Clause], folder: Path = HERE / "platforms") -> Profile:
+    """A platform's page with what it inherits: its own entries first, without what it withdraws."""
+    chain = list(pages(platform, folder))
+    deviations: list[Deviation] = []
+    withdrawn: list[tuple[str, tuple[str, ...]]] = []
+    for file, page in chain:
+        for i, entry in enumerate(page.get("deviations", ())):
+            line = page["deviations"].lines[i]
+            if entry["clause"] not in known:
+                fail(file, line, f"no clause {entry['clause']!r}; {nearest(entry['clause'], known)}")
+            patterns = tuple(entry.get("cases", ("*",)))
+            if not any(clause == entry["clause"] and set(patterns) <= set(cases_) for clause, cases_ in withdrawn):
+                deviations.append(Deviation(entry["clause"], canonical(entry["observed"]), entry["status"],
+                                            entry["because"], entry["source"], patterns, file, line))
+        withdrawn += [(entry["clause"], tuple(entry.get("cases", ("*",)))) for entry in page.get("conforms", ())]
+    return Profile(platform, tuple(page["platform"] for _, page in chain), tuple(deviations))
+
+
+def pages(platform: str, folder: Path) -> Iterator[tuple[str, Map]]:
+    """A platform's page, then those it inherits."""
+    seen: list[str] = []
+    while platform:
+        path = folder / f"{platform}.yaml"
+        page = read(path)
+        file = shown(path)
+        check(file, page, 1, "a platform's page", validator("platforms"))
+        if page["platform"] != platform:
+            fail(file, page.lines["platform"], f"the page of {page['platform']!r}; the file's name says {platform!r}")
+        seen.append(platform)
+        yield file, page
+        platform = page.get("inherits", "")
+        if platform in seen:
+            fail(file, page.lines["inherits"], f"{platform!r} inherits itself")
+
+
+def unmatched(profile_: Profile, every: Sequence[Case], drawn: Collection[str] = ()) -> Iterator[str]:
+    """One line for each of a profile's entries that no case has to do with.
+
+    drawn: scenarios whose cases are drawn while the suite runs, as `suites/FILE::scenario`.
+    """
+    for deviation in profile_.deviations:
+        matched = any(deviation.clause in case.clauses and deviation.applies(case.id) for case in every)
+        if not matched and not any("suites/" + text.partition("[")[0] in drawn for text in deviation.cases):
+            yield (f"{deviation.file}:{deviation.line}: the deviation from {deviation.clause} matches no case; "
+                   f"patterns: {', '.join(deviation.cases)}")
+
+
+def targets(path: Path) -> Map:
+    """The content of a targets file, checked."""
+    content = read(path)
+    check(shown(path), content, 1, "a targets file", validator("targets"))
+    return content

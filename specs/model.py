@@ -1,0 +1,206 @@
+"""The nouns: what documents oblige to, what a scenario does about it, what was seen, what a platform declares.
+
+A transcript and everything in it is plain text, so that it can be written to a result file, read back years later
+and judged again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+# Worst first: the verdict of several checks is the first of these that any of them has.
+VERDICTS = ("crashed", "fails", "stale", "unresolved", "deviates", "open", "conforms", "unsupported")
+FORCES = ("shall", "may", "unspecified")
+STATUSES = ("documented", "bug", "unspecified")
+
+# Documents that bind every platform; the others are the manuals of one.
+COMMON = ("illumos", "posix-2017", "unspecified")
+
+# Two names of one errno: the POSIX name stands for both (errno.h lets them have one value).
+SYNONYMS = {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP"}
+
+# What came back from one call: {"ret": "ok" | ERRNO | "blocks" | "returned=N" | …, field: text}.
+Observed = Mapping[str, str]
+
+# One outcome a document allows: "ok", an errno name, "blocks", "any", or the fields of a successful answer.
+Allowed = str | Mapping[str, Any]
+
+
+class SpecError(Exception):
+    """A file of the suite is wrong; one line that names file and line, what is wrong and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where a document states a clause, and how strongly."""
+
+    document: str
+    where: str
+    force: str
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One citable obligation; the first citation that binds a platform is the one it is judged by there."""
+
+    id: str
+    says: str
+    cited: tuple[Citation, ...]
+    file: str
+    line: int
+
+    def force(self, manuals: Sequence[str]) -> str:
+        """How strongly it binds a platform: what only other platforms' manuals state leaves it unspecified."""
+        binding = (c.force for c in self.cited if c.document in COMMON or c.document in manuals)
+        return next(binding, "unspecified")
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one clause allows at one step: any of several outcomes."""
+
+    clause: str
+    allowed: tuple[Allowed, ...]
+
+
+# Operands that stand without their name when a step is shown as a C call.
+PLACES = ("to", "as", "backlog", "how", "data", "option", "events")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a scenario. With checks it is judged; without it is a precondition, unless it is a probe."""
+
+    verb: str
+    name: str
+    operands: Mapping[str, Any]
+    checks: tuple[Check, ...]
+    line: int
+
+    @property
+    def text(self) -> str:
+        """The call as a C programmer writes it: connect(client, peer, namelen=4)."""
+        words = [self.name]
+        for key, value in self.operands.items():
+            shown = "|".join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)
+            words.append(shown if key in PLACES else f"{key}={shown}")
+        return f"{self.verb}({', '.join(words)})"
+
+
+@dataclass(frozen=True)
+class Given:
+    """One thing a scenario is given before its first step."""
+
+    fixture: str
+    name: str
+    operands: Mapping[str, Any]
+    line: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scenario with its axes bound. axes: axis -> value, of the scenario's own and of lists among its operands."""
+
+    file: str
+    scenario: str
+    summary: str
+    axes: Mapping[str, str]
+    variant: str
+    given: tuple[Given, ...]
+    steps: tuple[Step, ...]
+    line: int
+
+    @property
+    def id(self) -> str:
+        return f"{self.file}::{self.scenario}" + (f"[{self.variant}]" if self.variant else "")
+
+    @property
+    def clauses(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(check.clause for step in self.steps for check in step.checks))
+
+    @property
+    def revision(self) -> str:
+        """Content hash: a result whose scenario has changed since is not compared with one that has not."""
+        content = [dict(self.axes), [(g.fixture, g.name, dict(g.operands)) for g in self.given],
+                   [(s.verb, s.name, dict(s.operands), [(c.clause, c.allowed) for c in s.checks]) for s in self.steps]]
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One call that was made. step: index of the scenario's step, None for a call a fixture made (given: its name)."""
+
+    text: str
+    verb: str
+    subject: str
+    request: str
+    observed: Observed
+    step: int | None = None
+    given: str = ""
+
+
+@dataclass
+class Transcript:
+    """What was seen while a case was played. ended: why it ended early, as a verdict word and a reason."""
+
+    entries: list[Entry] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    ended: tuple[str, str] | None = None
+    seconds: float = 0.0
+
+    def of_step(self, index: int) -> Entry | None:
+        return next((entry for entry in self.entries if entry.step == index), None)
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """What a platform does instead of what a clause says, in the cases that match any of the patterns."""
+
+    clause: str
+    observed: Allowed
+    status: str
+    because: str
+    source: str
+    cases: tuple[str, ...]
+    file: str
+    line: int
+
+    def applies(self, case_id: str) -> bool:
+        return any(pattern_of(text).fullmatch(case_id) for text in self.cases)
+
+
+@cache
+def pattern_of(text: str) -> re.Pattern[str]:
+    """A pattern over case ids, without the leading `suites/`; `*` is any text, brackets are themselves."""
+    return re.compile("suites/" + ".*".join(re.escape(part) for part in text.split("*")))
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one platform declares, inherited entries included. manuals: its own name and those it inherits."""
+
+    platform: str
+    manuals: tuple[str, ...]
+    deviations: tuple[Deviation, ...]
+
+    def of(self, case: Case) -> tuple[Deviation, ...]:
+        return tuple(d for d in self.deviations if d.clause in case.clauses and d.applies(case.id))
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words of scenarios that the fixtures define: fixture -> operands, and names of ready-made addresses."""
+
+    fixtures: Mapping[str, frozenset[str]]
+    addresses: frozenset[str]
+
+
+def worst(verdicts: Sequence[str]) -> str:
+    """The verdict of several together; nothing at all is unsupported."""
+    return min(verdicts, key=VERDICTS.index, default="unsupported")
