@@ -1,0 +1,146 @@
+"""The seam to pytest: options, collection, the order of the run, and the result file. Hooks only."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+from fixtures import targets as targets_
+from specs import load
+from specs.model import SpecError
+from suites import drawing
+from suites.collect import CONFORMANCE, RESULTS, CaseItem, Conformance, ScenarioFile
+from suites.engine import waits
+from suites.record import Recorder
+
+ROOT = Path(__file__).parent
+SELFTEST = ROOT / "suites" / "selftest"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("connect", "connect() conformance")
+    group.addoption("--target", default="native", metavar="NAME[,NAME…]", help="implementations under test")
+    group.addoption("--results", default="reports/out/results.jsonl", metavar="FILE", help="where results are written")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("hypothesis_seed", None) is None:
+        hypothesis.settings.load_profile("drawn")
+    else:
+        hypothesis.settings.load_profile("drawn-anew")
+    try:
+        config.stash[CONFORMANCE] = Conformance(chosen(config.getoption("--target")))
+    except SpecError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def chosen(names: str) -> dict[str, targets_.Target]:
+    """The targets named on the command line."""
+    known = load.targets(targets_.FILE)
+    for name in names.split(","):
+        if name not in known:
+            raise pytest.UsageError(f"--target: no target {name!r}; it is one of {', '.join(known)}")
+    return targets_.choose(known, names.split(","))
+
+
+# --- collection ---------------------------------------------------------------------------------------------
+
+
+def selftest_only(config: pytest.Config) -> bool:
+    """Whether all that is named belongs to the suite's own tests, which run only when named and record nothing."""
+    named = [Path(arg.partition("::")[0]).resolve() for arg in config.args]
+    return bool(named) and all(path.is_relative_to(SELFTEST) for path in named)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if collection_path == SELFTEST and not selftest_only(config) else None
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.suffix == ".yaml" and file_path.is_relative_to(ROOT / "suites"):
+        return ScenarioFile.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A drawn test runs once on each target."""
+    if "drawn" in metafunc.fixturenames:
+        metafunc.parametrize("drawn", list(metafunc.config.stash[CONFORMANCE].targets), indirect=True)
+
+
+@pytest.fixture
+def drawn(request: pytest.FixtureRequest) -> drawing.Drawn:
+    """Plays, judges and records what a drawn test draws, on one target."""
+    return drawing.Drawn(request.node, request.param)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Cases that wait come last: they are begun first, and have waited meanwhile."""
+    if ROOT / "suites" in {Path(arg).resolve() for arg in config.args}:
+        config.stash[CONFORMANCE].refuse_unmatched(items)
+    items.sort(key=lambda item: isinstance(item, CaseItem) and waits(item.case))
+
+
+# --- the run ------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Start the targets, record what they say of themselves, begin the cases that wait; close all at the end."""
+    config, conformance = session.config, session.config.stash[CONFORMANCE]
+    if config.getoption("collectonly") or selftest_only(config) or session.testsfailed:
+        return (yield)
+    recording = None if hasattr(config, "workerinput") else Recording.of(config)
+    try:
+        greetings = conformance.open()
+        if recording:
+            recording.recorder.header(greetings)
+        conformance.start_waiting([item for item in session.items if isinstance(item, CaseItem)])
+        result = yield
+        if recording and not session.shouldstop and not session.shouldfail:
+            recording.recorder.footer()
+        return result
+    finally:
+        conformance.close()
+        if recording:
+            recording.recorder.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Results travel with the report, which xdist carries to the one process that writes."""
+    report = yield
+    if call.when == "call":
+        report.connect_results = item.stash.get(RESULTS, [])
+    return report
+
+
+class Recording:
+    """Writes the results of a run; only in the process that the user started."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Recording:
+        path = Path(config.getoption("--results"))
+        try:
+            recording = cls(Recorder(path))
+        except OSError as problem:
+            raise pytest.UsageError(f"--results: {path} cannot be written: {problem.strerror}") from None
+        config.pluginmanager.register(recording)
+        return recording
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for result in getattr(report, "connect_results", ()):
+            self.recorder.result(result)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.section("connect() conformance")
+        for line in self.recorder.summary():
+            terminalreporter.write_line(line)

@@ -1,0 +1,1 @@
+"""What is done: scenarios by topic, and the engine that plays them."""

@@ -1,0 +1,158 @@
+"""Scenario files as pytest items: one item is one case on one target."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.targets import Session, Target
+from specs import load
+from specs.judge import spell_allowed, spell_observed
+from specs.model import Case, Clause, Profile, SpecError
+from suites import drawing, engine
+
+FAILING = ("fails", "stale", "crashed", "unresolved")
+MAX_LINES = 15  # of a failure's text
+
+
+class Conformance:
+    """What a run needs in one place: targets with their sessions and profiles, clauses, the cases that wait."""
+
+    def __init__(self, targets: Mapping[str, Target]) -> None:
+        self.targets = targets
+        self.clauses: Mapping[str, Clause] = load.clauses()
+        self.words = engine.vocabulary()
+        self.profiles: dict[str, Profile] = {name: load.profile(target.platform, self.clauses)
+                                             for name, target in targets.items()}
+        self.sessions = {name: Session(target) for name, target in targets.items()}
+        self.pool = ThreadPoolExecutor(max_workers=64, thread_name_prefix="waiting-case")
+        self.waiting: dict[tuple[str, str], Future[dict[str, Any]]] = {}
+
+    def open(self) -> dict[str, Any]:
+        """Start every target, all at once; what each says of itself."""
+        list(self.pool.map(Session.open, self.sessions.values()))
+        return {name: {"platform": self.targets[name].platform,
+                       **({"unavailable": s.unavailable} if s.unavailable else {"greeting": s.greeting})}
+                for name, s in self.sessions.items()}
+
+    def refuse_unmatched(self, items: Sequence[pytest.Item]) -> None:
+        """Stop when a profile's entry has nothing to do with any case; items: those of the whole suite."""
+        every = [item.case for item in items if isinstance(item, CaseItem)]
+        drawn = {drawing.scenario_of(item) for item in items if drawing.is_drawn(item)}
+        for profile in self.profiles.values():
+            for line in load.unmatched(profile, every, drawn):
+                raise pytest.UsageError(line)
+
+    def start_waiting(self, items: list[CaseItem]) -> None:
+        """Begin the cases that wait, each on an agent of its own; they are collected when their turn comes."""
+        for item in items:
+            if engine.waits(item.case):
+                self.waiting[item.case.id, item.target] = self.pool.submit(self.play, item.case, item.target, True)
+
+    def run(self, case: Case, target: str) -> dict[str, Any]:
+        future = self.waiting.pop((case.id, target), None)
+        return future.result() if future else self.play(case, target)
+
+    def play(self, case: Case, target: str, own: bool = False) -> dict[str, Any]:
+        return engine.run(case, self.sessions[target], self.clauses, self.profiles[target], own)
+
+    def close(self) -> None:
+        for session in self.sessions.values():
+            session.close()
+        self.pool.shutdown(cancel_futures=True)
+
+
+class Departure(Exception):
+    """A verdict that fails a test; the result tells the rest."""
+
+
+class ScenarioFile(pytest.File):
+    """One YAML file of scenarios."""
+
+    def collect(self) -> Iterator[CaseItem]:
+        conformance: Conformance = self.config.stash[CONFORMANCE]
+        try:
+            cases = load.cases(self.path, conformance.clauses, conformance.words)
+        except SpecError as error:
+            raise self.CollectError(str(error)) from None
+        for case in cases:
+            for target in conformance.targets:
+                yield CaseItem.from_parent(self, case=case, target=target)
+
+
+class CaseItem(pytest.Item):
+    """One case on one target."""
+
+    def __init__(self, *, case: Case, target: str, **kwargs: Any) -> None:
+        variant = f"{case.variant}-{target}" if case.variant else target
+        super().__init__(name=f"{case.scenario}[{variant}]", **kwargs)
+        self.case, self.target = case, target
+        self.result: dict[str, Any] = {}
+        for mark in {part for clause in case.clauses for part in clause.split(".")} | {Path(case.file).parent.name}:
+            self.keywords[mark] = True
+
+    def runtest(self) -> None:
+        self.result = self.config.stash[CONFORMANCE].run(self.case, self.target)
+        self.stash[RESULTS] = [self.result]
+        conclude(self.result)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, Departure):
+            return failure_text(self.result, self.nodeid, self.config.stash[CONFORMANCE].clauses)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, self.case.line - 1, self.nodeid
+
+
+CONFORMANCE = pytest.StashKey[Conformance]()
+RESULTS = pytest.StashKey[list[dict[str, Any]]]()  # of an item, for its report
+
+
+def conclude(result: Mapping[str, Any]) -> None:
+    """A verdict as pytest's outcome."""
+    verdict, reason = result["verdict"], result["reason"]
+    if verdict == "unsupported":
+        pytest.skip(reason)
+    if verdict in ("deviates", "open"):
+        pytest.xfail(f"{verdict}: {reason}")
+    if verdict in FAILING:
+        raise Departure(f"{verdict}: {reason}")
+
+
+def failure_text(result: Mapping[str, Any], nodeid: str, clauses: Mapping[str, Clause]) -> str:
+    """At most 15 lines: headline, clause and where it stands, target, steps, verdict, how to run it again."""
+    wrong = [id_ for id_, verdict in result["clauses"].items() if verdict in FAILING]
+    head = [result["reason"]]
+    for id_ in wrong[:2]:
+        first = clauses[id_].cited[0]
+        head.append(f"clause   {id_}: {clauses[id_].says} ({first.document}, {first.where}; {first.force})")
+    place = f"{nodeid.partition('::')[0]}:{result['line']}"
+    head.append(f"target   {result['target']} ({result['platform']}), scenario at {place}")
+    tail = [f"verdict  {result['verdict']}", f"again    pytest {shlex.quote(nodeid)} --target {result['target']}"]
+    made = [step for step in result["steps"] if "step" in step or step["observed"]["ret"] != "ok"]
+    rows = [step_row(number, step) for number, step in enumerate(made, 1)]
+    room = MAX_LINES - len(head) - len(tail)
+    if len(rows) > room:
+        rows = [f"         … {len(rows) - room + 1} steps before", *rows[len(rows) - room + 1:]]
+    return "\n".join([*head, *rows, *tail])
+
+
+def step_row(number: int, step: Mapping[str, Any]) -> str:
+    """One step as a line: `3  connect(client, peer) = -1 EISCONN, expected 0   <- fails`."""
+    verdicts = set(step.get("verdicts", {}).values()) | {step.get("verdict", "conforms")}
+    given = f"given {step['given']}" if step.get("given") else ""
+    row = f"{given:9}{number:2}  {step['text']} = {spell_observed(step['observed'])}"
+    if "expect" in step and verdicts != {"conforms"}:
+        expect = step["expect"]
+        allowed = expect.items() if isinstance(expect, dict) and "verdicts" in step else [("", expect)]
+        row += ", expected " + " and ".join(
+            (f"{clause}: " if clause else "") + spell_allowed(one if isinstance(one, list) else [one])
+            for clause, one in allowed)
+        row += "   <- " + ", ".join(sorted(verdicts - {"conforms"}))
+    return row

@@ -1,0 +1,68 @@
+"""Drawn cases: what YAML cannot list is drawn by Hypothesis, then played, judged and recorded as scenarios are.
+
+A drawn test is a function that hands the text of a scenario to `drawn`. Its examples are the same in every run; another
+seed is chosen by `--hypothesis-seed=N`. The smallest failing example is printed as a scenario ready to paste.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import hypothesis
+import pytest
+
+from specs import load
+from specs.model import Case
+from suites import collect
+
+EXAMPLES = 25  # of each drawn test on each target
+
+# The fixture `drawn` keeps nothing from one example to the next; a slow sandbox is no reason to fail.
+FORGIVEN = [hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow]
+for name, same_every_run in (("drawn", True), ("drawn-anew", False)):
+    hypothesis.settings.register_profile(name, max_examples=EXAMPLES, derandomize=same_every_run, database=None,
+                                         deadline=None, suppress_health_check=FORGIVEN)
+
+
+class Drawn:
+    """Plays the scenarios of one drawn test on one target."""
+
+    def __init__(self, item: pytest.Item, target: str) -> None:
+        self.item, self.target = item, target
+        self.conformance = item.config.stash[collect.CONFORMANCE]
+        self.results: dict[str, dict[str, Any]] = {}
+
+    def __call__(self, scenario: str) -> None:
+        """Play one example; scenario: YAML text of a file with a single case, whose name is the test's."""
+        text = textwrap.dedent(scenario).strip() + "\n"
+        result = self.conformance.run(self.case(text), self.target)
+        self.keep(result)
+        if result["verdict"] == "unsupported":
+            pytest.skip(result["reason"])
+        if result["verdict"] in collect.FAILING:
+            told = collect.failure_text(result, self.item.nodeid, self.conformance.clauses)
+            pytest.fail(f"{told}\nas a scenario:\n{textwrap.indent(text, '  ')}", pytrace=False)
+
+    def case(self, text: str) -> Case:
+        file = self.item.nodeid.partition("::")[0]
+        (case,) = load.cases_of(load.parse(text, f"{file} (drawn)"), file, self.conformance.clauses, self.conformance.words)
+        if f"{file}::{case.scenario}" != scenario_of(self.item):
+            raise ValueError(f"{self.item.nodeid} draws a scenario named {case.scenario}")
+        return case
+
+    def keep(self, result: dict[str, Any]) -> None:
+        """Of the failing examples only the last is kept: it is the smallest."""
+        self.results = {case: one for case, one in self.results.items() if one["verdict"] not in collect.FAILING}
+        self.results[result["case"]] = result
+        self.item.stash[collect.RESULTS] = list(self.results.values())
+
+
+def is_drawn(item: pytest.Item) -> bool:
+    return "drawn" in getattr(item, "fixturenames", ())
+
+
+def scenario_of(item: pytest.Item) -> str:
+    """suites/drawn/test_arguments.py::namelen-too-short, from the test's name."""
+    function = getattr(item, "originalname", item.name)
+    return f"{item.nodeid.partition('::')[0]}::{function.removeprefix('test_').replace('_', '-')}"

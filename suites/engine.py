@@ -1,0 +1,248 @@
+"""The engine: plays a case on a target and writes down what was seen; makes a result of what the judge says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from fixtures import world
+from fixtures.targets import Agent, Answer, Session
+from fixtures.world import Unresolved, Unsupported, World
+from specs.judge import Judgement, judge, matches
+from specs.model import Case, Clause, Entry, Profile, Step, Transcript, Vocabulary
+
+PATIENCE_FACTOR = 5  # how much longer an unexpected `blocks` is waited for before it is believed
+TIMER_PATIENCE_S = 200.0  # a case that waits for a timer of the kernel; Linux gives a connection up after 127 s
+WAITING_VERBS = ("accept-all",)  # what follows waits for a segment to be sent again
+PLACES = {  # operands that are words of their own in a request, in this order
+    "bind": ("to",), "connect": ("to",), "connect-many": ("to",), "sendto": ("to",), "listen": ("backlog",),
+    "shutdown": ("how",), "getsockopt": ("option",), "setsockopt": ("option",), "fcntl": ("cmd",), "accept": ("as",),
+    "socketpair": ("peer",), "dlsym": ("library",), "pthread_kill": ("signal",),
+}
+SPELT = {"namelen": "len", "sa_family": "family"}  # operands that the agent calls otherwise
+
+
+def vocabulary() -> Vocabulary:
+    """The words that scenarios may use because a fixture defines them."""
+    return Vocabulary({word: world.operands_of(word) for word in world.FIXTURES}, world.ADDRESSES)
+
+
+def waits(case: Case) -> bool:
+    """Whether a case waits, for a timer or for patience to run out, so that it is played while others go on."""
+    return (any(given.fixture in world.WAITS for given in case.given)
+            or any(step.verb in WAITING_VERBS for step in case.steps)
+            or any("blocks" in check.allowed for step in case.steps for check in step.checks))
+
+
+def lacks(case: Case, greeting: Mapping[str, Any]) -> str:
+    """Why a target cannot play a case, by what it said of itself; empty if it can."""
+    wanted = [("verbs", "verb", step.verb) for step in case.steps if step.verb != "probe"]
+    wanted += [("domains", "domain", case.axes["domain"])] if "domain" in case.axes else []
+    uses_facility = any(step.verb == "wait" for step in case.steps)
+    wanted += [("facilities", "facility", case.axes["facility"])] if uses_facility and "facility" in case.axes else []
+    if case.axes.get("nonblocking") == "SOCK_NONBLOCK":
+        wanted.append(("facilities", "flag", "SOCK_NONBLOCK"))
+    return next((f"the target has no {kind} {word}" for key, kind, word in wanted if word not in greeting[key]), "")
+
+
+class Play:
+    """One case being played on one agent."""
+
+    def __init__(self, case: Case, agent: Agent, session: Session, patience: float) -> None:
+        self.case, self.agent, self.patience = case, agent, patience
+        self.transcript = Transcript()
+        self.given = ""
+        self.world = World(self.fixture_call, case.axes, session.worlds(), session.absent)
+
+    def run(self) -> Transcript:
+        started = time.perf_counter()
+        try:
+            for given in self.case.given:
+                self.given = given.name
+                world.give(self.world, given.fixture, given.name, given.operands)
+            for index, step in enumerate(self.case.steps):
+                self.given = ""
+                self.step(index, step)
+        except Unsupported as lack:
+            self.transcript.ended = ("unsupported", str(lack))
+        except Unresolved as problem:
+            self.transcript.ended = self.transcript.ended or ("unresolved", f"{self.given}: {problem}".lstrip(": "))
+        except Stop:
+            pass
+        self.transcript.names = dict(self.world.names)
+        self.transcript.seconds = time.perf_counter() - started
+        return self.transcript
+
+    def fixture_call(self, verb: str, request: str) -> Answer:
+        """A call made for a given thing, or for a step that needs more than one."""
+        answer = self.agent.call(request, self.patience)
+        subject = request.split()[1] if " " in request else ""
+        self.transcript.entries.append(Entry(request, verb, subject, request, answer.observed(), given=self.given))
+        self.stop_if_lost(answer, request)
+        return answer
+
+    def stop_if_lost(self, answer: Answer, text: str) -> None:
+        if answer.ret == "crashed":
+            self.transcript.ended = ("crashed", f"{text}: {answer.reason}")
+            raise Stop
+        if answer.ret == "blocks":
+            self.transcript.ended = ("unresolved", f"{text} blocks")
+            raise Stop
+
+    def step(self, index: int, step: Step) -> None:
+        """Make the call of one step; a precondition that fails ends the play."""
+        if step.verb == "socket":
+            self.socket(index, step)
+            return
+        if step.verb == "probe":
+            self.probe(index, step)
+            return
+        request = self.request(step)
+        answer = self.agent.call(request, self.patience)
+        self.record(index, step, request, answer)
+
+    def record(self, index: int, step: Step, request: str, answer: Answer) -> None:
+        entry = Entry(step.text, step.verb, step.name, request, answer.observed(), index)
+        self.transcript.entries.append(entry)
+        if answer.ret == "unsupported":
+            raise Unsupported(answer.reason)
+        self.stop_if_lost(answer, step.text)
+        if not step.checks and not answer.ok:
+            if answer.ret in world.LACKS.get(step.verb, ()):
+                raise Unsupported(f"{step.text} = -1 {answer.ret}")
+            self.transcript.ended = ("unresolved", f"step {index + 1}, a precondition: {step.text} = {answer.ret}")
+            raise Stop
+
+    def socket(self, index: int, step: Step) -> None:
+        """Make a socket as the axes say, which may take several calls: IPV6_V6ONLY off for v4-mapped, fcntl()."""
+        operands = step.operands
+        try:
+            self.world.socket(step.name, operands.get("domain", ""), operands.get("type", ""),
+                              operands.get("protocol", ""), operands.get("nonblocking", False))
+        except (Unsupported, Unresolved):
+            if not step.checks:
+                raise
+        made = self.transcript.entries[-1]
+        self.transcript.entries[-1] = Entry(step.text, step.verb, step.name, made.request, made.observed, index)
+
+    def request(self, step: Step) -> str:
+        """The agent's request for a step."""
+        operands = dict(step.operands)
+        if "to" in operands:
+            operands["to"] = self.world.resolve(operands["to"])
+        if step.verb == "wait":
+            operands = {"facility": self.world.facility, "events": operands.pop("for"), **operands}
+        if step.verb == "connect-many":
+            operands |= {"domain": world.DOMAINS[self.world.domain], "type": self.world.type}
+        if step.verb == "unlink":
+            return world.line("unlink", self.world.resolve(step.name).removeprefix("unix:"))
+        if step.verb == "wait":
+            places = [operands.pop("facility"), ",".join(operands.pop("events"))]
+        else:
+            places = [operands.pop(key) for key in PLACES.get(step.verb, ()) if key in operands]
+        named = {SPELT.get(key, key): spelt(key, value) for key, value in operands.items()}
+        return world.line(step.verb, step.name, *places, **named)
+
+    def probe(self, index: int, step: Step) -> None:
+        """Names, poll and SO_ERROR of a socket as they are; SO_ERROR last, because reading it consumes it."""
+        seen: dict[str, str] = {}
+        for key, request in (("sockname", f"getsockname {step.name}"), ("peername", f"getpeername {step.name}"),
+                             ("poll", f"poll {step.name} events=POLLIN|POLLOUT timeout=0"),
+                             ("SO_ERROR", f"getsockopt {step.name} SO_ERROR")):
+            answer = self.agent.call(request, self.patience)
+            self.stop_if_lost(answer, request)
+            seen[key] = next(iter(answer.fields.values()), "") if answer.ok else answer.ret
+        self.transcript.entries.append(Entry(step.text, "probe", step.name, "", {"ret": "ok", **seen}, index))
+
+
+class Stop(Exception):
+    """The rest of a case cannot be played; the transcript says why."""
+
+
+def spelt(key: str, value: Any) -> str:
+    """An operand's value in a request: lists of flags are joined, data is percent-encoded."""
+    if isinstance(value, list | tuple):
+        return "|".join(map(str, value)) or "0"
+    return quote(str(value)) if key == "data" else str(value)
+
+
+def play(case: Case, session: Session, own: bool = False) -> Transcript:
+    """Play a case on a target. An unexpected `blocks` is played once more with more patience before it is believed."""
+    session.open()
+    if session.unavailable:
+        return Transcript(ended=("unsupported", session.unavailable))
+    lack = lacks(case, session.greeting)
+    if lack:
+        return Transcript(ended=("unsupported", lack))
+    room = next((world.ROOMS[given.fixture] for given in case.given if given.fixture in world.ROOMS), "main")
+    if room != "main" and (session.lab is None or room not in session.lab.rooms):
+        return Transcript(ended=("unsupported", session.absent(room)))
+    patience = session.target.patience
+    if any(given.fixture in world.WAITS for given in case.given):
+        patience = TIMER_PATIENCE_S
+    with session.agent(room, own) as agent:
+        transcript = Play(case, agent, session, patience).run()
+    if blocked_unexpectedly(case, transcript):
+        with session.agent(room, own=True) as agent:
+            transcript = Play(case, agent, session, patience * PATIENCE_FACTOR).run()
+    return transcript
+
+
+def blocked_unexpectedly(case: Case, transcript: Transcript) -> bool:
+    last = transcript.entries[-1] if transcript.entries else None
+    if last is None or last.observed["ret"] != "blocks":
+        return False
+    checks = case.steps[last.step].checks if last.step is not None else ()
+    return not any(matches(allowed, last, transcript) for check in checks for allowed in check.allowed)
+
+
+def run(case: Case, session: Session, clauses: Mapping[str, Clause], profile: Profile, own: bool = False) -> dict[str, Any]:
+    """Play, judge, and make the result."""
+    transcript = play(case, session, own)
+    return result(case, session.target.name, transcript, judge(case, transcript, clauses, profile), profile)
+
+
+def result(case: Case, target: str, transcript: Transcript, judgement: Judgement, profile: Profile) -> dict[str, Any]:
+    """One case on one target as JSON holds it; builtin types only."""
+    made: dict[str, Any] = {
+        "kind": "result", "case": case.id, "target": target, "platform": profile.platform,
+        "verdict": judgement.verdict, "clauses": judgement.clauses, "summary": case.summary,
+        "steps": [step_result(case, entry, judgement) for entry in transcript.entries],
+        "names": transcript.names, "reason": judgement.reason, "seconds": round(transcript.seconds, 6),
+        "revision": case.revision, "line": case.line,
+    }
+    if transcript.ended:
+        made["ended"] = list(transcript.ended)
+    if judgement.deviations:
+        made["deviations"] = [{"clause": d.clause, "observed": plain(d.observed), "status": d.status,
+                               "because": d.because, "source": d.source} for d in judgement.deviations]
+    return made
+
+
+def step_result(case: Case, entry: Entry, judgement: Judgement) -> dict[str, Any]:
+    made: dict[str, Any] = {"text": entry.text, "verb": entry.verb, "request": entry.request,
+                            "observed": dict(entry.observed)}
+    if entry.step is None:
+        return {**made, "given": entry.given}
+    step = case.steps[entry.step]
+    made |= {"step": entry.step, "line": step.line}
+    verdicts = judgement.steps.get(entry.step, {})
+    if len(step.checks) == 1:
+        only = step.checks[0]
+        made |= {"expect": one_or_many(only.allowed), "clause": only.clause}
+        if verdicts:
+            made["verdict"] = verdicts[only.clause]
+    elif step.checks:
+        made |= {"expect": {check.clause: one_or_many(check.allowed) for check in step.checks}, "verdicts": dict(verdicts)}
+    return made
+
+
+def one_or_many(allowed: Any) -> Any:
+    return plain(allowed[0]) if len(allowed) == 1 else [plain(one) for one in allowed]
+
+
+def plain(allowed: Any) -> Any:
+    return {key: list(value) if isinstance(value, list | tuple) else value
+            for key, value in allowed.items()} if isinstance(allowed, Mapping) else allowed
