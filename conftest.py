@@ -33,9 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         hypothesis.settings.load_profile("drawn-anew")
     try:
-        config.stash[CONFORMANCE] = Conformance(chosen(config.getoption("--target")))
+        config.stash[CONFORMANCE] = conformance = Conformance(chosen(config.getoption("--target")))
     except SpecError as error:
         raise pytest.UsageError(str(error)) from None
+    for mark in conformance.marks():
+        config.addinivalue_line("markers", mark)
 
 
 def chosen(names: str) -> dict[str, targets_.Target]:

@@ -119,6 +119,8 @@ def parse(text: str, file: str) -> Map:
         fail(file, mark.line + 1 if mark else 1, f"no YAML: {problem.problem}")
     except yaml.YAMLError as problem:
         fail(file, 1, f"no YAML: {' '.join(str(problem).split())}")
+    except RecursionError:
+        fail(file, 1, "no YAML for people: it nests too deeply")
     if not isinstance(content, Map):
         fail(file, 1, "the file holds no mapping")
     return content
@@ -149,12 +151,22 @@ def check(file: str, value: Any, line: int, what: str, against: jsonschema.Draft
     if not errors:
         return
     error: Any = jsonschema.exceptions.best_match(errors)
+    while error.validator == "anyOf":  # one value, or a list of values: what was written tells which was meant
+        meant = int(isinstance(error.instance, list))
+        error = jsonschema.exceptions.best_match(one for one in error.context if one.relative_schema_path[0] == meant)
     place: Any = value
     for key in error.absolute_path:
         line = place.lines[key] if isinstance(place, Map | Seq) else line
         place = place[key]
+    if error.validator == "additionalProperties":
+        line = place.lines[stranger(error)]
     path = ".".join(str(key) for key in error.absolute_path)
     fail(file, line, message(error, f"{what} {path}".strip()))
+
+
+def stranger(error: Any) -> str:
+    """The first key of a mapping that its schema does not know."""
+    return next(key for key in error.instance if key not in error.schema.get("properties", {}))
 
 
 def message(error: Any, what: str) -> str:
@@ -162,13 +174,16 @@ def message(error: Any, what: str) -> str:
     schema_, instance = error.schema, error.instance
     if error.validator == "additionalProperties":
         known = sorted(schema_.get("properties", {}))
-        extra = next(key for key in instance if key not in known)
-        return f"{what} takes no {extra!r}; it takes {', '.join(known)}"
+        return f"{what} takes no {stranger(error)!r}; it takes {', '.join(known)}"
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in instance)
         return f"{what} lacks {missing!r}"
     if error.validator == "enum":
         return f"{what}: {instance!r} is none of {', '.join(map(str, schema_['enum']))}"
+    if error.validator in ("minItems", "minProperties", "minLength"):
+        return f"{what} is empty"
+    if error.validator == "uniqueItems":
+        return f"{what} names the same twice: {', '.join(map(str, instance))}"
     if "description" in schema_:
         return f"{what}: {instance!r} is not {schema_['description']}"
     if error.validator == "type":
@@ -212,13 +227,24 @@ def cases_of(content: Map, file: str, known: Mapping[str, Clause], words: Vocabu
         fail(file, content.line, "a scenario file lacks 'scenarios', a mapping of names to scenarios")
     found: list[Case] = []
     for name, body in scenarios.items():
-        reader = Reader(file, name, scenarios.lines[name], content.get("clause"), known, words)
+        reader = Reader(file, name, scenarios.lines[name], default_clause(file, content, known), known, words)
         found += reader.cases(body)
     ids = Counter(case.id for case in found)
     for case in found:
         if ids[case.id] > 1:
             fail(file, case.line, f"{ids[case.id]} cases have the id {case.id}; the values of its axes look alike")
     return found
+
+
+def default_clause(file: str, content: Map, known: Mapping[str, Clause]) -> str | None:
+    """The clause that a file or a scenario names for its checks."""
+    if "clause" not in content:
+        return None
+    clause, line = content["clause"], content.lines["clause"]
+    check(file, clause, line, "clause", validator("scenarios", "clause"))
+    if clause not in known:
+        fail(file, line, f"no clause {clause!r}; {nearest(clause, known)}")
+    return str(clause)
 
 
 class Draft(NamedTuple):
@@ -243,19 +269,22 @@ class Reader:
 
     def cases(self, body: Any) -> list[Case]:
         check(self.file, self.name, self.line, "a scenario's name", validator("scenarios", "name"))
-        check(self.file, {k: v for k, v in body.items() if k not in ("steps", "given")} | {"steps": [0]}
-              if isinstance(body, Map) else body, getattr(body, "line", self.line), self.name, head_validator())
+        check(self.file, body, self.line, self.name, head_validator())
         for key in ("given", "steps"):
             if not isinstance(body.get(key, Seq()), Seq):
                 fail(self.file, body.lines[key], f"{self.name} {key}: a list of steps is wanted")
-        self.default = body.get("clause", self.default)
+        self.default = default_clause(self.file, body, self.known) or self.default
         self.axes = {axis: listed(body[axis]) for axis in AXES if axis in body}
         many = [axis for axis in AXES if isinstance(body.get(axis), list)]
         given = [self.given(entry, body["given"].lines[i]) for i, entry in enumerate(body.get("given", ()))]
         steps = [self.step(entry, body["steps"].lines[i]) for i, entry in enumerate(body["steps"])]
         many += [axis for axis in self.axes if axis not in AXES]
-        return [self.bind(body["summary"], dict(zip(self.axes, values, strict=True)), many, given, steps)
-                for values in itertools.product(*self.axes.values())]
+        found = [self.bind(body["summary"], dict(zip(self.axes, values, strict=True)), many, given, steps)
+                 for values in itertools.product(*self.axes.values())]
+        for step in (step for case in found for step in case.steps[:-1]):
+            if any("blocks" in check.allowed for check in step.checks):
+                fail(self.file, step.line, "after 'blocks' the agent is gone; only the last step can expect it")
+        return found
 
     def given(self, entry: Any, line: int) -> Given:
         if not isinstance(entry, Map) or not entry:
@@ -264,9 +293,11 @@ class Reader:
         if fixture not in self.words.fixtures:
             fail(self.file, line, f"no fixture {fixture!r}; it is one of {', '.join(sorted(self.words.fixtures))}")
         takes = self.words.fixtures[fixture]
-        for key, value in operands.items():
+        for key in operands:
             if key not in takes:
-                fail(self.file, line, f"{fixture} takes no {key!r}; it takes {', '.join(sorted(takes)) or 'a name only'}")
+                fail(self.file, line, f"{fixture} takes no {key!r}; it takes {listing(takes) or 'a name only'}")
+        check(self.file, entry, line, fixture, validator("scenarios", "given"))
+        for key, value in operands.items():
             self.axis(key, value, line)
         self.introduce(name, line)
         for key in INTRODUCES:
@@ -275,7 +306,7 @@ class Reader:
         return Given(fixture, name, operands, line)
 
     def introduce(self, name: Any, line: int) -> None:
-        check(self.file, name, line, "a name:", validator("scenarios", "name"))
+        check(self.file, name, line, "a name", validator("scenarios", "name"))
         self.names.add(name)
 
     def axis(self, key: str, value: Any, line: int) -> None:
@@ -310,11 +341,11 @@ class Reader:
         if verb in NO_REFERENCE:
             self.names.add(name)
         elif name not in self.names:
-            fail(self.file, line, f"nothing is named {name!r}; named so far: {', '.join(sorted(self.names)) or 'nothing'}")
+            fail(self.file, line, f"nothing is named {name!r}; named so far: {listing(self.names) or 'nothing'}")
         for to in listed(operands.get("to", ())):
             if ":" not in to and to not in self.names | self.words.addresses:
-                fail(self.file, line, f"no address {to!r}; it is a literal, one of {', '.join(sorted(self.words.addresses))}"
-                     f", or named so far: {', '.join(sorted(self.names))}")
+                fail(self.file, line, f"no address {to!r}; it is a literal, one of {listing(self.words.addresses)}, "
+                     f"or named so far: {listing(self.names)}")
         self.names.update(operands[key] for key in INTRODUCES if key in operands)
 
     # what a step expects
@@ -346,7 +377,7 @@ class Reader:
 
     def outcome(self, verb: str, outcome: Any, line: int) -> None:
         if not isinstance(outcome, Map):
-            check(self.file, outcome, line, "expect:", validator("scenarios", "outcome"))
+            check(self.file, outcome, line, "expect", validator("scenarios", "outcome"))
             return
         returns = schema("scenarios")["$defs"]["verbs"][verb].get("returns", [])
         for key in outcome:
@@ -387,6 +418,10 @@ def is_list_operand(verb: str, key: str) -> bool:
     defs = schema("scenarios")["$defs"]
     reference = defs["verbs"][verb]["properties"][key].get("$ref", "")
     return bool(defs.get(reference.rpartition("/")[2], {}).get("type") == "array")
+
+
+def listing(words: Iterable[str]) -> str:
+    return ", ".join(sorted(words))
 
 
 def listed(value: Any) -> Sequence[Any]:

@@ -16,6 +16,7 @@ from specs.judge import spell_allowed, spell_observed
 from specs.model import Case, Clause, Profile, SpecError
 from suites import drawing, engine
 
+HERE = Path(__file__).parent
 FAILING = ("fails", "stale", "crashed", "unresolved")
 MAX_LINES = 15  # of a failure's text
 
@@ -32,6 +33,14 @@ class Conformance:
         self.sessions = {name: Session(target) for name, target in targets.items()}
         self.pool = ThreadPoolExecutor(max_workers=64, thread_name_prefix="waiting-case")
         self.waiting: dict[tuple[str, str], Future[dict[str, Any]]] = {}
+
+    def marks(self) -> Iterator[str]:
+        """The marks that cases bear, as pytest registers them."""
+        yield "waits: cases that wait for a timer of the kernel or for patience to run out"
+        for topic in sorted(path.name for path in HERE.iterdir() if path.is_dir() and path.name.isalpha()):
+            yield f"{topic}: cases of suites/{topic}"
+        for errno in sorted({part for clause in self.clauses for part in clause.split(".") if is_errno(part)}):
+            yield f"{errno}: cases of a clause about {errno}"
 
     def open(self) -> dict[str, Any]:
         """Start every target, all at once; what each says of itself."""
@@ -93,8 +102,8 @@ class CaseItem(pytest.Item):
         super().__init__(name=f"{case.scenario}[{variant}]", **kwargs)
         self.case, self.target = case, target
         self.result: dict[str, Any] = {}
-        for mark in {part for clause in case.clauses for part in clause.split(".")} | {Path(case.file).parent.name}:
-            self.keywords[mark] = True
+        for mark in marks_of(case):
+            self.add_marker(mark)
 
     def runtest(self) -> None:
         self.result = self.config.stash[CONFORMANCE].run(self.case, self.target)
@@ -108,6 +117,16 @@ class CaseItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, self.case.line - 1, self.nodeid
+
+
+def is_errno(word: str) -> bool:
+    return word.startswith("E") and word.isupper()
+
+
+def marks_of(case: Case) -> set[str]:
+    """What `-m` selects cases by: topic, errno, and `waits` for those that wait for a timer or for patience."""
+    errnos = {part for clause in case.clauses for part in clause.split(".") if is_errno(part)}
+    return errnos | {Path(case.file).parent.name} | ({"waits"} if engine.waits(case) else set())
 
 
 CONFORMANCE = pytest.StashKey[Conformance]()

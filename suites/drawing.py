@@ -46,7 +46,8 @@ class Drawn:
 
     def case(self, text: str) -> Case:
         file = self.item.nodeid.partition("::")[0]
-        (case,) = load.cases_of(load.parse(text, f"{file} (drawn)"), file, self.conformance.clauses, self.conformance.words)
+        content = load.parse(text, f"{file} (drawn)")
+        (case,) = load.cases_of(content, file, self.conformance.clauses, self.conformance.words)
         if f"{file}::{case.scenario}" != scenario_of(self.item):
             raise ValueError(f"{self.item.nodeid} draws a scenario named {case.scenario}")
         return case

@@ -99,6 +99,8 @@ class Play:
         if step.verb == "probe":
             self.probe(index, step)
             return
+        if step.verb == "accept-all":
+            self.world.withdraw_fillers(step.name)
         request = self.request(step)
         answer = self.agent.call(request, self.patience)
         self.record(index, step, request, answer)
@@ -198,7 +200,8 @@ def blocked_unexpectedly(case: Case, transcript: Transcript) -> bool:
     return not any(matches(allowed, last, transcript) for check in checks for allowed in check.allowed)
 
 
-def run(case: Case, session: Session, clauses: Mapping[str, Clause], profile: Profile, own: bool = False) -> dict[str, Any]:
+def run(case: Case, session: Session, clauses: Mapping[str, Clause], profile: Profile,
+        own: bool = False) -> dict[str, Any]:
     """Play, judge, and make the result."""
     transcript = play(case, session, own)
     return result(case, session.target.name, transcript, judge(case, transcript, clauses, profile), profile)
@@ -235,7 +238,8 @@ def step_result(case: Case, entry: Entry, judgement: Judgement) -> dict[str, Any
         if verdicts:
             made["verdict"] = verdicts[only.clause]
     elif step.checks:
-        made |= {"expect": {check.clause: one_or_many(check.allowed) for check in step.checks}, "verdicts": dict(verdicts)}
+        made |= {"expect": {check.clause: one_or_many(check.allowed) for check in step.checks},
+                 "verdicts": dict(verdicts)}
     return made
 
 

@@ -38,7 +38,7 @@ def test_namelen_too_short(drawn: Drawn, domain: str, data: st.DataObject, type_
 
 @given(type_=TYPES, namelen=st.integers(24, 27))
 def test_namelen_before_scope(drawn: Drawn, type_: str, namelen: int) -> None:
-    drawn(LENGTH.format(name="namelen-before-scope", summary="A namelen that leaves sin6_scope_id out is no valid size.",
+    drawn(LENGTH.format(name="namelen-before-scope", summary="A namelen without sin6_scope_id is no valid size.",
                         domain="AF_INET6", type=type_, namelen=namelen))
 
 
@@ -46,7 +46,7 @@ def test_namelen_before_scope(drawn: Drawn, type_: str, namelen: int) -> None:
 @given(data=st.data(), type_=TYPES)
 def test_namelen_beyond_structure(drawn: Drawn, domain: str, data: st.DataObject, type_: str) -> None:
     namelen = data.draw(st.integers(SIZES[domain] + 1, STORAGE))
-    drawn(LENGTH.format(name="namelen-beyond-structure", summary="A namelen above the structure's size is no valid size.",
+    drawn(LENGTH.format(name="namelen-beyond-structure", summary="A namelen above the structure's is no valid size.",
                         domain=domain, type=type_, namelen=namelen))
 
 
