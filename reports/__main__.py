@@ -1,0 +1,60 @@
+"""Renderings of result files: `python -m reports VERB FILE…`."""
+
+from __future__ import annotations
+
+import io
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from typing import NoReturn, Protocol
+
+from reports import explain, matrix, summary
+from reports.results import Unreadable
+from specs.model import SpecError
+
+
+class Verb(Protocol):
+    """A module that is a verb: its docstring is its help, `run` prints the report."""
+
+    __doc__: str | None
+
+    def arguments(self, parser: ArgumentParser) -> None: ...
+
+    def run(self, options: Namespace) -> None: ...
+
+
+VERBS: Mapping[str, Verb] = {
+    "matrix": matrix,
+    "explain": explain,
+    "summary": summary,
+}
+
+
+class Parser(ArgumentParser):
+    """Wrong usage is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. 0: done; 2: wrong usage or an unreadable file, with one line on standard error."""
+    parser = Parser(prog="python -m reports", description="Render result files of the suite.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, verb in VERBS.items():
+        verb.arguments(verbs.add_parser(name, help=verb.__doc__, description=verb.__doc__))
+    options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without ✓ is no reason to fail
+    try:
+        VERBS[options.verb].run(options)
+    except BrokenPipeError:
+        sys.stdout = None  # whoever reads has seen enough; there is nothing left to flush
+    except (Unreadable, SpecError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The matrix as one HTML page that needs nothing else: no network, no other file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports import sheets
+from reports.results import Column, Name, Record, Results, Step
+from reports.rows import Clauses, pairs
+from reports.words import GLYPHS, again, alternatives, citations, declared, instead, visible
+from specs.judge import spell_allowed, spell_observed
+from specs.model import VERDICTS
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> None:
+    """Write the page. It always holds every scenario and variant; `every` opens them all from the start."""
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True,
+                              finalize=lambda item: visible(item) if type(item) is str else item)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
+    script, style = asset("matrix.js"), asset("matrix.css")
+    page = environment.get_template("matrix.html").stream(
+        script=script, style=style, script_hash=digest(script), style_hash=digest(style),
+        notes=results.notes, runs=results.runs, glyphs=GLYPHS,
+        verdicts=VERDICTS, topics=topics(results), errnos=errnos(results),
+        targets=sheets.targets(results), documents=sheets.documents(results, clauses),
+        remarks=sheets.remarks(results, clauses), reasons=sheets.reasons(results),
+        data=printable(data(results, clauses)) | {"open": every})
+    out.writelines(page)
+
+
+def asset(name: str) -> Markup:
+    """A script or style of this package, to stand in the page as it is."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - no text of a target's is in it
+
+
+def digest(content: str) -> str:
+    """The hash by which the page's Content-Security-Policy allows its own script and style, and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def topics(results: Results) -> list[str]:
+    """Every folder and file of scenarios that the results are of: `stream`, `stream/EISCONN`."""
+    names = {Name.of(case).topic for case in results.cases}
+    return sorted(names | {name.rpartition("/")[0] for name in names} - {""})
+
+
+def errnos(results: Results) -> list[str]:
+    """Every outcome other than success that occurs."""
+    return sorted({ret for records in results.cases.values() for ret in rets(records.values())})
+
+
+def rets(records: Iterable[Record]) -> list[str]:
+    """The outcomes other than success of the calls that scenarios ask for."""
+    return sorted({step.ret for record in records for step in record.steps if step.line} - {"ok"})
+
+
+def printable(item: Any) -> Any:
+    """The same data with every text in it made visible."""
+    if isinstance(item, str):
+        return visible(item)
+    if isinstance(item, dict):
+        return {visible(key): printable(part) for key, part in item.items()}
+    return [printable(part) for part in item] if isinstance(item, list | tuple) else item
+
+
+# --- The data of the page -----------------------------------------------------------------------------------
+
+
+def data(results: Results, clauses: Clauses) -> dict[str, Any]:
+    """What the page's script reads, in the order of rows and columns; a row names its case by number."""
+    number = {case: index for index, case in enumerate(results.cases)}
+    leaves = pairs(results, clauses)
+    return {
+        "verdicts": VERDICTS, "glyphs": GLYPHS,
+        "columns": [{"label": one.label, "version": one.target.version, "platform": one.target.platform}
+                    for one in results.columns],
+        "clauses": {leaf.clause: clause(leaf.document, leaf.clause, clauses) for leaf in leaves},
+        "rows": [{"clause": leaf.clause, "case": number[leaf.case], "disagrees": leaf.disagrees,
+                  "failsOnce": leaf.fails_once} for leaf in leaves],
+        "cases": [case_data(case, records, results.columns) for case, records in results.cases.items()],
+    }
+
+
+def clause(document: str, name: str, clauses: Clauses) -> dict[str, str]:
+    known = clauses.get(name)
+    return {"document": document, "says": known.says if known else "not in specs",
+            "cited": citations(known) if known else ""}
+
+
+def case_data(case: str, records: Mapping[str, Record], columns: Sequence[Column]) -> dict[str, Any]:
+    """A case and what each target did in it; its calls are listed once, with the targets side by side."""
+    name = Name.of(case)
+    played = [records.get(column.label) for column in columns]
+    calls = merged(labelled(record.steps) for record in played if record)
+    return {
+        "id": case, "topic": name.topic, "scenario": name.scenario, "variant": name.variant,
+        "summary": next(iter(records.values())).summary, "errnos": rets(records.values()),
+        "steps": [step_data(step) for step in calls.values()],
+        "results": [record_data(record, list(calls)) if record else None for record in played],
+    }
+
+
+Call = tuple[str, str, int]
+
+
+def labelled(steps: Iterable[Step]) -> dict[Call, Step]:
+    """The steps, each under what it is: fixture, text, and which of several equal ones."""
+    found: dict[Call, Step] = {}
+    for step in steps:
+        key = (step.given, step.text, 0)
+        while key in found:
+            key = (*key[:2], key[2] + 1)
+        found[key] = step
+    return found
+
+
+def merged(transcripts: Iterable[Mapping[Call, Step]]) -> dict[Call, Step]:
+    """The calls of several transcripts in one order: some end early, or need calls that others do not."""
+    order: list[Call] = []
+    known: dict[Call, Step] = {}
+    for transcript in transcripts:
+        at = 0
+        for key, step in transcript.items():
+            if key not in known:
+                order.insert(at, key)
+                known[key] = step
+            at = order.index(key) + 1
+    return {key: known[key] for key in order}
+
+
+def step_data(step: Step) -> dict[str, Any]:
+    return {"text": step.text, "line": step.line, "given": step.given,
+            "expected": [[clause, spell_allowed(alternatives(step, clause))] for clause in step.expected]}
+
+
+def record_data(record: Record, calls: Sequence[Call]) -> dict[str, Any]:
+    own = labelled(record.steps)
+    return {
+        "verdict": record.verdict, "reason": record.reason, "again": again(record.case, record.target),
+        "clauses": {clause: [verdict, instead(record, clause)] for clause, verdict in record.clauses.items()},
+        "deviations": [declared(entry) for entry in record.deviations],
+        "observed": [observed(own[key]) if key in own else None for key in calls],
+    }
+
+
+def observed(step: Step) -> list[Any]:
+    """What the call gave, and the verdict of each clause that expects something of it."""
+    return [spell_observed(step.observed), [step.judged.get(clause, "") for clause in step.expected]]

@@ -1,0 +1,52 @@
+"""The matrix as Markdown tables, for the job summary of a CI run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO
+
+from reports import sheets
+from reports.results import Results
+from reports.rows import Clauses
+from reports.sheets import Entry, Sheet
+from reports.words import visible
+
+# Every character that begins something in GitHub's Markdown, or in the HTML that it lets through.
+MARKUP = str.maketrans({char: f"&#{ord(char)};" for char in "&<>|\\`*_[]#~$@"})
+
+
+def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> None:
+    """Write the matrix, its totals and the reasons why cases are unsupported."""
+    for note in results.notes:
+        out.write(f"> **{plain(note)}**\n\n")
+    out.writelines(f"- {plain(column.title)}\n" for column in results.columns)
+    out.write("\n")
+    for sheet in sheets.matrix(results, clauses, results.columns, every):
+        out.writelines(table(sheet))
+    out.writelines(table(sheets.targets(results)))
+    out.writelines(table(sheets.documents(results, clauses)))
+    out.writelines(f"{plain(remark)}\n\n" for remark in sheets.remarks(results, clauses))
+    reasons = sheets.reasons(results)
+    if reasons.rows:
+        out.writelines(table(reasons))
+
+
+def table(sheet: Sheet) -> Iterator[str]:
+    yield line(plain(name) for name in sheet.columns)
+    yield line("---:" if name in sheet.figures else ":---" for name in sheet.columns)
+    for row in sheet.rows:
+        yield line(entry(one) for one in row)
+    yield "\n"
+
+
+def line(fields: Iterator[str]) -> str:
+    return f"| {' | '.join(fields)} |\n"
+
+
+def entry(one: Entry) -> str:
+    return "&emsp;" * one.depth + plain(one.text)
+
+
+def plain(text: str) -> str:
+    """The text without effect as markup."""
+    return visible(text).translate(MARKUP)

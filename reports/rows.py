@@ -1,0 +1,184 @@
+"""The rows of the matrix, and what is counted: document, clause, scenario, variant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from reports.results import Column, Name, Record, Results, some
+from reports.words import GLYPHS, instead
+from specs.model import Clause, worst
+
+Clauses = Mapping[str, Clause]
+
+FAILING = frozenset({"crashed", "fails", "stale", "unresolved"})
+
+NO_CASE = "without a case"
+
+# What a clause's verdict says about the platform, in five words. A stale declaration and a crash are for
+# somebody to repair; a state that was not reached tells nothing about the clause.
+STANDINGS: Mapping[str, str] = {
+    "conforms": "conforms", "deviates": "deviates", "crashed": "fails", "fails": "fails", "stale": "fails",
+    "open": "open", "unresolved": "not tested", "unsupported": "not tested", NO_CASE: "not tested",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one target did in the cases of one row: verdict -> number of cases; what was observed instead."""
+
+    counts: Mapping[str, int]
+    instead: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        return worst(list(self.counts))
+
+    @property
+    def text(self) -> str:
+        """`✗ fails 2/12 ECONNREFUSED`: the worst verdict, in how many cases, what was seen in these."""
+        if not self.counts:
+            return ""
+        number, total = self.counts[self.verdict], sum(self.counts.values())
+        share = [f"{number}/{total}"] if number < total else []
+        return " ".join([GLYPHS[self.verdict], self.verdict, *share, some(self.instead, 3)]).rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One case seen from one clause that judges it: the leaf of every table."""
+
+    document: str
+    clause: str
+    case: str
+    records: Mapping[str, Record]
+
+    @property
+    def name(self) -> Name:
+        return Name.of(self.case)
+
+    def seen(self, column: str) -> tuple[str, str] | None:
+        """The clause's verdict on a target, and what was observed instead; None if it was not played."""
+        record = self.records.get(column)
+        if record is None or self.clause not in record.clauses:
+            return None
+        return record.clauses[self.clause], instead(record, self.clause)
+
+    @property
+    def tested(self) -> list[tuple[str, str]]:
+        found = (self.seen(column) for column in self.records)
+        return [seen for seen in found if seen and seen[0] != "unsupported"]
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether two targets that could be tested differ in verdict or in what they did."""
+        return len(set(self.tested)) > 1
+
+    @property
+    def fails_once(self) -> bool:
+        """Whether just one of several tested targets fails."""
+        return len(self.tested) > 1 and sum(verdict in FAILING for verdict, _ in self.tested) == 1
+
+
+def document_of(clause: str, clauses: Clauses) -> str:
+    """The document a clause is judged by: the first cited; of an unknown clause, the id's first word."""
+    return clauses[clause].cited[0].document if clause in clauses else clause.partition(".")[0]
+
+
+def pairs(results: Results, clauses: Clauses) -> list[Pair]:
+    """Every clause of every case, in the order of documents and clauses; those not known come last."""
+    documents = {one.cited[0].document: None for one in clauses.values()}
+    rank = {name: number for number, name in enumerate([*documents, *clauses])}
+    found = [Pair(document_of(clause, clauses), clause, case, records)
+             for case, records in results.cases.items()
+             for clause in dict.fromkeys(clause for record in records.values() for clause in record.clauses)]
+    last = len(rank)
+    return sorted(found, key=lambda pair: (rank.get(pair.document, last), pair.document,
+                                           rank.get(pair.clause, last), pair.clause, pair.name))
+
+
+def cell(members: Iterable[Pair], column: str) -> Cell:
+    """The members' verdicts on one target in one cell."""
+    seen = [found for pair in members if (found := pair.seen(column))]
+    counts = Counter(verdict for verdict, _ in seen)
+    decisive = worst(list(counts))
+    return Cell(counts, tuple(dict.fromkeys(text for verdict, text in seen if verdict == decisive and text)))
+
+
+def by_document(members: Iterable[Pair]) -> Iterator[tuple[str, list[Pair]]]:
+    return ((key, list(group)) for key, group in groupby(members, key=lambda pair: pair.document))
+
+
+def by_clause(members: Iterable[Pair]) -> Iterator[tuple[str, list[Pair]]]:
+    return ((key, list(group)) for key, group in groupby(members, key=lambda pair: pair.clause))
+
+
+def by_scenario(members: Iterable[Pair]) -> Iterator[tuple[str, list[Pair]]]:
+    return ((f"{topic}::{scenario}", list(group)) for (topic, scenario), group
+            in groupby(members, key=lambda pair: (pair.name.topic, pair.name.scenario)))
+
+
+# --- Counts -------------------------------------------------------------------------------------------------
+
+
+def totals(results: Results) -> dict[str, Counter[str]]:
+    """Column -> case verdict -> number of cases."""
+    return {column.label: Counter(records[column.label].verdict for records in results.cases.values()
+                                  if column.label in records) for column in results.columns}
+
+
+def unsupported(results: Results) -> dict[str, Counter[str]]:
+    """Reason -> column -> number of cases that could not be tested for it, the most frequent reason first."""
+    reasons: dict[str, Counter[str]] = {}
+    for records in results.cases.values():
+        for column, record in records.items():
+            if record.verdict == "unsupported":
+                reasons.setdefault(record.reason or "no reason given", Counter())[column] += 1
+    return dict(sorted(reasons.items(), key=lambda item: (-item[1].total(), item[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a document's clauses stand on a target: verdict (NO_CASE: none was played) -> number of clauses."""
+
+    document: str
+    column: Column
+    verdicts: Mapping[str, int]
+
+    @property
+    def clauses(self) -> int:
+        return sum(self.verdicts.values())
+
+    def count(self, standing: str) -> int:
+        return sum(number for verdict, number in self.verdicts.items() if STANDINGS[verdict] == standing)
+
+
+def standings(results: Results, clauses: Clauses) -> list[Standing]:
+    """Every document on every target; a clause counts in each that cites it, with its worst verdict."""
+    worst_of = clause_verdicts(results)
+    documents: dict[str, list[str]] = {}
+    for clause in dict.fromkeys([*clauses, *(clause for clause, _ in worst_of)]):
+        known = clauses.get(clause)
+        for document in [one.document for one in known.cited] if known else [document_of(clause, clauses)]:
+            documents.setdefault(document, []).append(clause)
+    return [Standing(document, column, Counter(worst_of.get((one, column.label), NO_CASE) for one in held))
+            for document, held in documents.items() for column in results.columns]
+
+
+def clause_verdicts(results: Results) -> dict[tuple[str, str], str]:
+    """(clause, column) -> the worst verdict of the clause's cases on that target."""
+    verdicts: dict[tuple[str, str], list[str]] = {}
+    for records in results.cases.values():
+        for column, record in records.items():
+            for clause, verdict in record.clauses.items():
+                verdicts.setdefault((clause, column), []).append(verdict)
+    return {key: worst(found) for key, found in verdicts.items()}
+
+
+def percent(number: int, total: int) -> str:
+    """A share in whole percent, which is 0 % or 100 % only for none or all."""
+    if number in (0, total):
+        return "100%" if number else "0%"
+    return f"{min(99, max(1, round(100 * number / total)))}%"

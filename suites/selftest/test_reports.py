@@ -1,0 +1,488 @@
+"""The reports, on small result files made by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports import __main__, html, results, rows, terminal, words
+from specs import load
+from specs.model import VERDICTS, Citation, Clause
+
+HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m|[red]`\u202e\u2028"
+
+CLAUSES = {id_: Clause(id_, says, tuple(Citation(*one) for one in cited), "specs/clauses/some.yaml", 1)
+           for id_, says, *cited in (
+    ("illumos.EISCONN", "A connected stream socket fails with EISCONN.",
+     ("illumos", "ERRORS", "shall"), ("posix-2017", "connect() ERRORS", "shall")),
+    ("illumos.EACCES", "A path that may not be searched fails with EACCES.", ("illumos", "ERRORS", "shall")),
+    ("posix.ELOOP", "Too many links may fail with ELOOP.", ("posix-2017", "connect() ERRORS", "may")),
+    ("unspecified.state", "The state after a failure.", ("unspecified", "no document", "unspecified")),
+)}
+
+Json = dict[str, Any]
+Write = Callable[..., Path]
+Report = Callable[..., str]
+
+
+def header(**targets: str) -> Json:
+    """A header. targets: name -> release, or `!` and why it cannot be started."""
+    greeting = {"system": "Linux", "machine": "x86_64", "implementation": "glibc-2.36", "verbs": ["connect"]}
+    return {"kind": "header", "schema": 1, "suite": {"revision": "0123456789ab"},
+            "started": "2026-11-22T10:00:00+00:00", "environment": {"uid": 1000, "sysctls": {}},
+            "targets": {name: {"platform": "linux", **({"unavailable": told[1:]} if told.startswith("!") else
+                                                       {"greeting": greeting | {"release": told}})}
+                        for name, told in targets.items()}}
+
+
+def result(case: str, verdict: str = "conforms", ret: str = "EISCONN", target: str = "native",
+           clause: str = "illumos.EISCONN", **more: Any) -> Json:
+    """A case of one call by a fixture, one precondition and one check."""
+    steps = [{"text": "listen(peer, 1)", "verb": "listen", "request": "listen peer 1", "given": "peer",
+              "observed": {"ret": "ok"}},
+             {"text": "socket(client)", "line": 7, "verb": "socket", "request": "socket client",
+              "observed": {"ret": "ok"}},
+             {"text": "connect(client, peer)", "line": 8, "verb": "connect", "observed": {"ret": ret},
+              "request": "connect client inet:127.0.0.1:4711",
+              "expect": clause.split(".")[1], "clause": clause, "verdict": verdict}]
+    return {"kind": "result", "case": f"suites/stream/EISCONN.yaml::{case}", "target": target,
+            "platform": "linux", "verdict": verdict, "clauses": {clause: verdict},
+            "summary": "A second connect fails.", "steps": steps, "seconds": 0.001,
+            "revision": "aaaaaaaaaaaa",
+            "reason": "" if verdict == "conforms" else f"{verdict} for a reason", **more}
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four clauses instead of the suite's, and 100 columns."""
+    monkeypatch.setattr(load, "clauses", lambda: CLAUSES)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a result file: header, results, and a footer that counts them unless the run is torn."""
+    def write_(*made: Json, name: str = "results.jsonl", torn: bool = False, head: Json | None = None,
+               tail: str = "") -> Path:
+        counts: dict[str, dict[str, int]] = {}
+        for one in made:
+            verdicts = counts.setdefault(one["target"], {})
+            verdicts[one["verdict"]] = verdicts.get(one["verdict"], 0) + 1
+        footer = {"kind": "footer", "complete": True, "counts": counts, "seconds": 1.5}
+        lines = [head or header(native="6.18.44"), *made, *([] if torn else [footer])]
+        file = tmp_path / name
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines) + tail)
+        return file
+    return write_
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str]) -> Report:
+    """Runs a verb that succeeds and returns what it prints."""
+    def report_(*arguments: str | Path) -> str:
+        code = __main__.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert (code, err) == (0, "")
+        return out
+    return report_
+
+
+@pytest.fixture
+def refuse(capsys: pytest.CaptureFixture[str]) -> Report:
+    """Runs a verb that is refused and returns its one line."""
+    def refuse_(*arguments: str | Path) -> str:
+        with pytest.raises(SystemExit) as caught:
+            raise SystemExit(__main__.main([str(argument) for argument in arguments]))
+        out, err = capsys.readouterr()
+        assert (caught.value.code, out, err.count("\n")) == (2, "", 1)
+        return err
+    return refuse_
+
+
+def three_targets(write: Write) -> Path:
+    """A case in two variants on targets that conform, deviate and fail, and one that a target cannot run."""
+    declared = {"clause": "illumos.EISCONN", "observed": "EINVAL", "status": "bug",
+                "because": "it always did", "source": "a page"}
+    deviates = [result(f"twice[{variant}]", "deviates", "EINVAL", "gvisor", deviations=[declared])
+                for variant in ("inet", "inet6")]
+    return write(
+        result("twice[inet]"), deviates[0], result("twice[inet]", target="lwip"),
+        result("twice[inet6]"), deviates[1], result("twice[inet6]", "fails", "EBADF", "lwip"),
+        result("links", "conforms", "EACCES", "native", "illumos.EACCES"),
+        result("links", "unsupported", "ok", "lwip", "illumos.EACCES", steps=[], reason="no AF_UNIX"),
+        head=header(native="6.18.44", gvisor="4.4.0", lwip="2.1.3"))
+
+
+def hostile(write: Write) -> Path:
+    """A result file in which every text is hostile."""
+    made = result(HOSTILE, "fails", HOSTILE, HOSTILE, f"illumos.{HOSTILE}", reason=HOSTILE, summary=HOSTILE,
+                  deviations=[dict.fromkeys(("clause", "observed", "status", "because", "source"), HOSTILE)])
+    for step in made["steps"]:
+        step |= {"text": HOSTILE, "verb": HOSTILE, "request": HOSTILE}
+        step["observed"] = {"ret": HOSTILE, HOSTILE: HOSTILE}
+    made["steps"][0]["given"] = HOSTILE
+    lost = result("b", "unsupported", target=HOSTILE, reason=HOSTILE)
+    head = header(**{HOSTILE: HOSTILE, "absent": "!" + HOSTILE}) | {"started": HOSTILE}
+    return write(made, lost, name="hostile.jsonl", head=head)
+
+
+def squeezed(text: str) -> list[str]:
+    """The lines, each run of blanks one blank."""
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("line", "told"), [
+    ("{", "truncated"),
+    ("[]", "object"),
+    ('{"kind":"verdict"}', "'verdict'"),
+    ('{"kind":"result"}', "`case`"),
+    (json.dumps(result("a", verdict="passes")), r"\$\.verdict"),
+    (json.dumps(result("a", steps=[{"text": "x", "verb": "x", "observed": {}}])), r"no `ret`.*steps\[0\]"),
+    (json.dumps(result("a", steps=[{"text": "x", "verb": "x", "observed": {"ret": "ok"}, "clause": "y"}])),
+     "`clause` without `expect`"),
+    (json.dumps(result("a", target="other")), "no target 'other' in the header; it has native"),
+    (json.dumps(header(native="1")), "a header comes first"),
+])
+def test_malformed_line_is_named(write: Write, refuse: Report, line: str, told: str) -> None:
+    file = write(torn=True, tail=line + "\n")
+    assert re.match(rf"{re.escape(str(file))}:2: .*{told}", refuse("matrix", file))
+
+
+def test_second_result_of_a_case_is_refused(write: Write, refuse: Report) -> None:
+    file = write(result("a"), result("a"))
+    assert f"{file}:3: a second result of suites/stream/EISCONN.yaml::a on native" in refuse("summary", file)
+
+
+def test_other_schema_is_refused(write: Write, refuse: Report) -> None:
+    file = write(head=header(native="1") | {"schema": 2})
+    assert refuse("matrix", file) == f"{file}:1: schema 2; these reports read schema 1\n"
+
+
+def test_unreadable_files_and_wrong_usage_are_one_line(tmp_path: Path, refuse: Report) -> None:
+    (tmp_path / "empty").touch()
+    assert "empty:1: empty" in refuse("matrix", tmp_path / "empty")
+    assert "No such file" in refuse("summary", tmp_path / "none")
+    assert "invalid choice" in refuse("matrix", "x", "--format", "pdf")
+
+
+@pytest.mark.parametrize("arguments", [["matrix"], ["matrix", "--format", "markdown"],
+                                       ["matrix", "--format", "html"], ["summary"], ["explain", "::a"]])
+def test_torn_run_is_said_first(write: Write, report: Report, arguments: list[str]) -> None:
+    file = write(result("a"), result("b"), torn=True, tail='{"kind":"result","ca')
+    out = report(arguments[0], file, *arguments[1:]).replace("&#95;", "_")
+    assert f"torn run: {file} ends after 2 cases" in out
+    assert out.index("torn run") < out.index("illumos")
+
+
+def test_footer_that_counts_more_than_there_is_makes_a_run_torn(write: Write) -> None:
+    file = write(result("a"), result("b"))
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[:1] + lines[2:]))
+    assert results.read(file).torn == "holds 1 result, but its footer counts 2"
+
+
+def test_run_without_cases_is_rendered(write: Write, report: Report) -> None:
+    for format_ in ("text", "markdown", "html"):
+        assert "native" in report("matrix", write(), "--format", format_)
+
+
+# --- several files ------------------------------------------------------------------------------------------
+
+
+def test_later_file_stands_where_releases_are_equal(write: Write) -> None:
+    gathered = results.gather([write(result("a", "fails", "ok"), result("b"), name="old"),
+                               write(result("a"), name="new")])
+    assert [column.label for column in gathered.columns] == ["native"]
+    assert [records["native"].verdict for records in gathered.cases.values()] == ["conforms", "conforms"]
+
+
+def test_releases_of_one_target_stand_side_by_side(write: Write) -> None:
+    old = header(native="6.1.0-13-amd64", musl="6.1.0-13-amd64")
+    gathered = results.gather([write(result("a", "fails", "ok"), name="old", head=old),
+                               write(result("a"), name="new")])
+    assert [column.label for column in gathered.columns] == ["native@6.1", "musl", "native@6.18"]
+    [records] = gathered.cases.values()
+    assert [record.verdict for record in records.values()] == ["fails", "conforms"]
+
+
+@pytest.mark.parametrize(("releases", "short"), [
+    (["6.1.0", "6.18.44"], ["6.1", "6.18"]),
+    (["6.18.44", "6.18.45"], ["6.18.44", "6.18.45"]),
+    (["6", "7"], ["6", "7"]),
+    (["6.1.0-13-amd64", "6.1.0-20-amd64"], ["6.1.0-13", "6.1.0-20"]),
+])
+def test_releases_are_cut_to_what_tells_them_apart(releases: list[str], short: list[str]) -> None:
+    assert results.shortened(releases) == short
+
+
+def test_what_could_not_run_or_was_edited_is_said(write: Write) -> None:
+    old = write(result("a"), name="old", head=header(native="6.1", wine="!no wineserver"))
+    gathered = results.gather([old, write(result("a", revision="bbbbbbbbbbbb"), name="new")])
+    assert gathered.notes == (f"not run: wine ({old}): no wineserver",
+                              "1 case edited between the runs: suites/stream/EISCONN.yaml::a")
+    assert [column.label for column in gathered.columns] == ["native@6.1", "native@6.18"]
+
+
+# --- cells --------------------------------------------------------------------------------------------------
+
+
+def shown(made: Json, clause: str = "illumos.EISCONN") -> str:
+    record = results.decode(json.dumps(made).encode())
+    assert isinstance(record, results.Record)
+    return words.instead(record, clause)
+
+
+@pytest.mark.parametrize(("observed", "expect", "verdict", "told"), [
+    ({"ret": "EISCONN"}, "EISCONN", "conforms", ""),
+    ({"ret": "EAGAIN"}, "EWOULDBLOCK", "conforms", ""),
+    ({"ret": "EAGAIN"}, ["EINPROGRESS", "EAGAIN"], "conforms", ""),
+    ({"ret": "ok"}, "ELOOP", "conforms", "ok"),
+    ({"ret": "EINVAL"}, "EISCONN", "deviates", "EINVAL"),
+    ({"ret": "crashed"}, "EISCONN", "crashed", ""),
+    ({"ret": "ok", "value": "ECONNREFUSED"}, {"value": "ok"}, "fails", "value=ECONNREFUSED"),
+    ({"ret": "ok", "value": "ok"}, {"value": "ok"}, "conforms", ""),
+    ({"ret": "ok", "name": "inet:127.0.0.1:9"}, {"port": "unchanged"}, "fails", "name=inet:127.0.0.1:9"),
+    ({"ret": "ECONNRESET"}, {"data": "hello"}, "fails", "ECONNRESET"),
+    ({"ret": "ENOTCONN"}, "any", "open", "ENOTCONN"),
+])
+def test_cell_shows_what_was_observed_unless_the_clause_names_it(
+        observed: Mapping[str, str], expect: Any, verdict: str, told: str) -> None:
+    made = result("a", verdict)
+    made["steps"][2] |= {"observed": observed, "expect": expect}
+    assert shown(made) == told
+
+
+def test_stale_clause_shows_nothing() -> None:
+    made = result("a", "stale")
+    made["steps"][2]["verdict"] = "conforms"
+    assert shown(made) == ""
+
+
+def test_unresolved_clause_shows_the_failed_precondition() -> None:
+    made = result("a", "unresolved")
+    made["steps"][0]["observed"]["ret"] = "EINPROGRESS"  # what a fixture's calls give is its own affair
+    made["steps"][1]["observed"]["ret"] = "EMFILE"
+    del made["steps"][2]["verdict"]
+    assert shown(made) == "EMFILE"
+
+
+def test_clauses_of_one_check_have_cells_of_their_own() -> None:
+    made = result("a", clauses={"illumos.EISCONN": "conforms", "posix.ELOOP": "fails"})
+    del made["steps"][2]["clause"], made["steps"][2]["verdict"]
+    made["steps"][2] |= {"expect": {"illumos.EISCONN": "EISCONN", "posix.ELOOP": ["ELOOP", "ok"]},
+                         "verdicts": {"illumos.EISCONN": "conforms", "posix.ELOOP": "fails"}}
+    assert (shown(made), shown(made, "posix.ELOOP")) == ("", "EISCONN")
+
+
+def test_disagreement_is_told_apart_from_what_was_not_tested(write: Write) -> None:
+    leaves = rows.pairs(results.gather([three_targets(write)]), CLAUSES)
+    assert [(leaf.name.scenario, leaf.name.variant, leaf.disagrees, leaf.fails_once) for leaf in leaves] == [
+        ("twice", "inet", True, False), ("twice", "inet6", True, True), ("links", "", False, False)]
+
+
+@pytest.mark.parametrize(("number", "total", "told"), [
+    (0, 0, "0%"), (0, 9, "0%"), (1, 900, "1%"), (899, 900, "99%"), (9, 9, "100%")])
+def test_percent_is_all_or_nothing_only_for_all_or_nothing(number: int, total: int, told: str) -> None:
+    assert rows.percent(number, total) == told
+
+
+def test_every_verdict_has_a_glyph_a_style_and_a_standing() -> None:
+    assert set(VERDICTS) == set(words.GLYPHS)
+    assert set(VERDICTS) <= set(terminal.STYLES) & set(rows.STANDINGS)
+    assert len(set(words.GLYPHS.values())) == len(VERDICTS)
+
+
+# --- matrix -------------------------------------------------------------------------------------------------
+
+
+def test_text_matrix_has_a_row_for_each_clause(write: Write, report: Report) -> None:
+    out = report("matrix", three_targets(write))
+    for line in ("gvisor (linux): Linux 4.4.0 x86_64, glibc-2.36",
+                 "illumos cases native gvisor lwip",
+                 "illumos.EISCONN 2 ✓ conforms ≠ deviates EINVAL ✗ fails 1/2 EBADF",
+                 "illumos.EACCES 1 ✓ conforms · unsupported",
+                 "native 3 3 · · ·",
+                 "lwip 3 1 · 1 1",
+                 "no AF_UNIX lwip 1"):
+        assert line in squeezed(out)
+    assert "twice" not in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_text_matrix_with_all_has_scenarios_and_variants(write: Write, report: Report) -> None:
+    out = report("matrix", three_targets(write), "--all")
+    assert re.search(r"^  stream/EISCONN::twice +2 .*✗ fails 1/2 EBADF", out, re.MULTILINE)
+    assert re.search(r"^    inet6 +1 +✓ conforms +≠ deviates EINVAL +✗ fails EBADF", out, re.MULTILINE)
+    assert re.search(r"^  stream/EISCONN::links +1", out, re.MULTILINE)
+
+
+def test_many_targets_are_shown_in_several_tables(write: Write, report: Report) -> None:
+    names = [f"t{number}" for number in range(9)]
+    file = write(*(result("a", target=name) for name in names), head=header(**dict.fromkeys(names, "1")))
+    out = report("matrix", file)
+    assert [line for line in squeezed(out) if line.startswith("illumos cases")] == [
+        "illumos cases t0 t1 t2 t3", "illumos cases t4 t5 t6 t7", "illumos cases t8"]
+    assert max(len(line) for line in out.splitlines() if "✓" in line) <= 100
+
+
+def test_markdown_matrix_is_tables(write: Write, report: Report) -> None:
+    out = report("matrix", three_targets(write), "--format", "markdown")
+    assert "| illumos | cases | native | gvisor | lwip |\n| :--- | ---: | :--- | :--- | :--- |\n" in out
+    assert "| illumos.EISCONN | 2 | ✓ conforms | ≠ deviates EINVAL | ✗ fails 1/2 EBADF |\n" in out
+    assert "| no AF&#95;UNIX | lwip 1 |" in out
+
+
+def page_data(page: str) -> Any:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_html_matrix_is_one_file_that_holds_the_cases(write: Write, report: Report, tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    assert report("matrix", three_targets(write), "--format", "html", "-o", out) == ""
+    page = out.read_text()
+    assert not re.search(r"(src|href)=|url\(|@import", page)
+    data = page_data(page)
+    native, gvisor, lwip = data["cases"][2]["results"]
+    assert [one["clauses"]["illumos.EISCONN"] for one in (native, gvisor, lwip)] == [
+        ["conforms", ""], ["deviates", "EINVAL"], ["fails", "EBADF"]]
+    assert lwip["again"] == "pytest 'suites/stream/EISCONN.yaml::twice[inet6-lwip]' --target lwip"
+    assert gvisor["deviations"] == ["illumos.EISCONN: EINVAL (bug), because it always did; a page"]
+    assert data["clauses"]["illumos.EISCONN"] == {
+        "document": "illumos", "says": "A connected stream socket fails with EISCONN.",
+        "cited": "illumos ERRORS (shall); posix-2017 connect() ERRORS (shall)"}
+
+
+def test_calls_of_several_targets_are_aligned(write: Write) -> None:
+    short, long = result("a", "crashed"), result("a", target="gvisor")
+    short["steps"].pop()
+    filler = long["steps"][0] | {"text": "connect(filler, peer)", "observed": {"ret": "EINPROGRESS"}}
+    long["steps"][1:1] = [filler, filler]
+    gathered = results.gather([write(short, long, head=header(native="1", gvisor="2"))])
+    [case] = html.data(gathered, CLAUSES)["cases"]
+    assert [step["text"] for step in case["steps"]] == [
+        "listen(peer, 1)", "connect(filler, peer)", "connect(filler, peer)", "socket(client)",
+        "connect(client, peer)"]
+    native, gvisor = case["results"]
+    assert [bool(one) for one in native["observed"]] == [True, False, False, True, False]
+    assert all(gvisor["observed"])
+
+
+def test_hostile_text_is_no_markup_in_html(write: Write, report: Report) -> None:
+    page = report("matrix", hostile(write), "--format", "html")
+    assert not re.search("<img|\x1b|\u202e", page)
+    assert page.count("</script>") == page.count("<script") == 2
+    assert page_data(page)["cases"][0]["summary"] == words.visible(HOSTILE)
+
+
+def test_hostile_text_is_no_markup_in_markdown(write: Write, report: Report) -> None:
+    out = report("matrix", hostile(write), "--format", "markdown", "--all")
+    assert not re.search(r"<|\x1b|`|\[", out)
+    for table in re.findall(r"(?:^\|.*\n)+", out, re.MULTILINE):
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+@pytest.mark.parametrize("arguments", [["matrix", "--all"], ["summary"], ["explain", "img"]])
+def test_hostile_text_does_not_act_on_terminals(write: Write, report: Report, arguments: list[str]) -> None:
+    out = report(arguments[0], hostile(write), *arguments[1:])
+    assert not re.search("\x1b|\u202e", out)
+    assert "[red]" in "".join(out.split())
+
+
+# --- explain ------------------------------------------------------------------------------------------------
+
+
+def test_explain_tells_all_of_a_case(write: Write, report: Report) -> None:
+    assert report("explain", three_targets(write), "twice[inet6]", "--target", "gvisor") == """\
+suites/stream/EISCONN.yaml::twice[inet6]
+A second connect fails.
+
+illumos.EISCONN: A connected stream socket fails with EISCONN.
+  illumos ERRORS (shall); posix-2017 connect() ERRORS (shall)
+
+gvisor (linux): Linux 4.4.0 x86_64, glibc-2.36
+  given peer
+   1  listen(peer, 1) = 0
+   2  socket(client) = 0  (line 7)
+   3  connect(client, peer) = -1 EINVAL  (line 8)
+      expected EISCONN: ≠ deviates illumos.EISCONN
+≠ deviates illumos.EISCONN
+reason: deviates for a reason
+declared: illumos.EISCONN: EINVAL (bug), because it always did; a page
+again: pytest 'suites/stream/EISCONN.yaml::twice[inet6-gvisor]' --target gvisor
+"""
+
+
+def test_explain_shows_every_target_unless_one_is_named(write: Write, report: Report) -> None:
+    out = report("explain", three_targets(write), "links")
+    assert re.findall(r"^(\w+) \(linux\)", out, re.MULTILINE) == ["native", "lwip"]
+
+
+@pytest.mark.parametrize("wanted", ["twice[inet]", "suites/stream/EISCONN.yaml::twice[inet]",
+                                    "suites/stream/EISCONN.yaml::twice[inet-lwip]", "links"])
+def test_case_is_found_by_id_node_id_or_part(write: Write, report: Report, wanted: str) -> None:
+    assert report("explain", three_targets(write), wanted)
+
+
+def test_unclear_case_is_refused_with_candidates(write: Write, refuse: Report) -> None:
+    file = three_targets(write)
+    assert refuse("explain", file, "twice") == (
+        "'twice' is part of suites/stream/EISCONN.yaml::twice[inet], "
+        "suites/stream/EISCONN.yaml::twice[inet6]; name one\n")
+    assert refuse("explain", file, "thrice") == "no case has 'thrice' in its id\n"
+    assert "links was not played on 'gvisor'; it was on native, lwip" in refuse(
+        "explain", file, "links", "--target", "gvisor")
+
+
+# --- summary ------------------------------------------------------------------------------------------------
+
+
+def test_summary_counts_clauses_of_each_document(write: Write, report: Report) -> None:
+    lines = squeezed(report("summary", three_targets(write)))
+    for line in ("document target platform clauses conforms deviates fails open not tested",
+                 "illumos native linux 2 2 100% · · · ·",
+                 "illumos gvisor linux 2 · 1 50% · · 1 50%",
+                 "illumos lwip linux 2 · · 1 50% · 1 50%",
+                 "posix-2017 native linux 2 1 50% · · · 1 50%",
+                 "unspecified lwip linux 1 · · · · 1 100%",
+                 "lwip: fails = 1 fails; not tested = 1 unsupported + 2 without a case."):
+        assert line in lines
+
+
+def test_clause_that_specs_no_longer_hold_is_kept(write: Write, report: Report) -> None:
+    file = write(result("a", clause="windows.EGONE", ret="EGONE"))
+    assert "windows native linux 1 1 100% · · · ·" in squeezed(report("summary", file))
+    assert "windows.EGONE: not in specs" in report("explain", file, "::a")
+
+
+# --- the page in a browser ----------------------------------------------------------------------------------
+
+
+def test_page_runs_in_a_browser(write: Write, report: Report, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium on this machine")
+    page = tmp_path / "page.html"
+    report("matrix", hostile(write), three_targets(write), "--format", "html", "-o", page)
+    view = "#text=twice&verdict=fails&case=suites/stream/EISCONN.yaml::twice[inet6]"
+    seen = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri() + view],
+        capture_output=True, text=True, timeout=120, check=True).stdout
+    assert "1 of 3 clauses, 1 of 5 cases" in seen
+    assert re.search(r"<dialog[^>]* open", seen)
+    assert "-1 EBADF ✗ fails" in seen
+    assert "<img" not in seen
