@@ -31,39 +31,38 @@ def judge(case: Case, transcript: Transcript, clauses: Mapping[str, Clause], pro
     """The verdicts of one case; see the table of verdicts in README."""
     declared = profile.of(case)
     steps: dict[int, dict[str, str]] = {}
-    reason = ""
-    departed = False
+    departures: list[tuple[str, str]] = []  # verdict, what was seen
+    unmet = ""
     for index, step in enumerate(case.steps):
         entry = transcript.of_step(index)
-        if entry is None:
+        if entry is None or entry.observed["ret"] == "unsupported":
             break
         if step.verb == "probe":
             continue
         if not step.checks:
             if entry.observed["ret"] != "ok":
-                reason = reason or f"step {index + 1}, a precondition: {spell(step, entry.observed)}"
+                unmet = f"step {index + 1}, a precondition: {spell(step, entry.observed)}"
                 break
             continue
         steps[index] = {check.clause: of_check(check, entry, transcript, declared,
                                                clauses[check.clause].force(profile.manuals)) for check in step.checks}
-        for check in step.checks:
-            if steps[index][check.clause] != "conforms":
-                departed = True
-                reason = reason or f"{spell(step, entry.observed)}, expected {spell_allowed(check.allowed)}"
-    ended, why = transcript.ended or ("unresolved", reason)
-    if ended == "unsupported" and not departed:
+        departures += [(verdict, f"{spell(step, entry.observed)}, expected {spell_allowed(check.allowed)}")
+                       for check in step.checks if (verdict := steps[index][check.clause]) != "conforms"]
+    ended, why = transcript.ended or ("unresolved", unmet)
+    if ended == "unsupported" and not departures:
         return Judgement("unsupported", dict.fromkeys(case.clauses, "unsupported"), steps, why, declared)
     # A check that nothing led to any more after a departure was not tested; without one its state was not reached.
     died = ended == "crashed" and not at_check(case, transcript)
-    missed = "crashed" if died else "unsupported" if departed else ended
+    missed = "crashed" if died else "unsupported" if departures else ended
     verdicts = {clause: of_clause(clause, case, steps, missed, declared) for clause in case.clauses}
     verdict = worst([*verdicts.values(), *(["crashed"] if died else [])])
+    reason = next((seen for one, seen in departures if one == verdict), "")
     if verdict in ("crashed", "unresolved") and why:
         reason = why
     elif verdict == "stale":
         reason = "; ".join(f"{d.file}:{d.line} declares {spell_allowed((d.observed,))}" for d in declared
                            if verdicts[d.clause] == "stale")
-    return Judgement(verdict, verdicts, steps, "" if verdict == "conforms" else reason, declared)
+    return Judgement(verdict, verdicts, steps, reason, declared)
 
 
 def at_check(case: Case, transcript: Transcript) -> bool:
@@ -92,6 +91,8 @@ def of_clause(clause: str, case: Case, steps: Mapping[int, Mapping[str, str]], m
     verdicts = [steps.get(index, {}).get(clause, missed) for index, step in enumerate(case.steps)
                 if any(check.clause == clause for check in step.checks)]
     verdict = worst(verdicts)
+    if verdict == "conforms" and "unsupported" in verdicts:  # what could not be tested has not passed
+        return "unsupported"
     return "stale" if verdict == "conforms" and any(d.clause == clause for d in declared) else verdict
 
 
@@ -130,10 +131,17 @@ def same_name(key: str, wanted: str, entry: Entry, transcript: Transcript) -> bo
         return before is not None and part(key, before) == part(key, name)
     host, port = part("host", name), part("port", name)
     words = {"chosen": port not in ("", "0"), "none": port == "0", "loopback": host in LOOPBACK,
-             "wildcard": host in WILDCARD, "unnamed": name == "unnamed"}
+             "wildcard": host in WILDCARD, "unnamed": name == "unnamed", "abstract": name.startswith("abstract:")}
     if wanted in words:
         return words[wanted]
-    return name == transcript.names.get(wanted, wanted)
+    return name == (transcript.names.get(wanted) or own_name(wanted, transcript) or wanted)
+
+
+def own_name(socket: str, transcript: Transcript) -> str:
+    """The name that getsockname() gave last on a socket of the scenario."""
+    told = [entry.observed["name"] for entry in transcript.entries
+            if (entry.verb, entry.subject, entry.observed["ret"]) == ("getsockname", socket, "ok")]
+    return told[-1] if told else ""
 
 
 def part(key: str, name: str) -> str:

@@ -32,13 +32,14 @@ from specs.model import (
     SpecError,
     Step,
     Vocabulary,
+    pattern_of,
 )
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 AXES = ("domain", "type", "nonblocking", "facility")
 INTRODUCES = ("as", "peer", "thread")  # operands whose value is a new name
-NO_REFERENCE = ("socket", "socketpair", "sigaction", "dlsym")  # verbs whose name is not a reference
+NO_REFERENCE = ("socket", "socketpair", "connect-many", "sigaction", "dlsym")  # verbs whose name is not a reference
 
 
 def fail(file: str, line: int, what: str) -> NoReturn:
@@ -158,15 +159,16 @@ def check(file: str, value: Any, line: int, what: str, against: jsonschema.Draft
     for key in error.absolute_path:
         line = place.lines[key] if isinstance(place, Map | Seq) else line
         place = place[key]
-    if error.validator == "additionalProperties":
-        line = place.lines[stranger(error)]
+    key = stranger(error) if error.validator == "additionalProperties" else error.instance
+    if isinstance(place, Map) and isinstance(key, str):  # it is a key that is wrong
+        line = place.lines[key]
     path = ".".join(str(key) for key in error.absolute_path)
     fail(file, line, message(error, f"{what} {path}".strip()))
 
 
 def stranger(error: Any) -> str:
     """The first key of a mapping that its schema does not know."""
-    return next(key for key in error.instance if key not in error.schema.get("properties", {}))
+    return str(next(key for key in error.instance if key not in error.schema.get("properties", {})))
 
 
 def message(error: Any, what: str) -> str:
@@ -281,6 +283,8 @@ class Reader:
         many += [axis for axis in self.axes if axis not in AXES]
         found = [self.bind(body["summary"], dict(zip(self.axes, values, strict=True)), many, given, steps)
                  for values in itertools.product(*self.axes.values())]
+        if not found[0].clauses:
+            fail(self.file, self.line, f"{self.name} expects nothing of any step")
         for step in (step for case in found for step in case.steps[:-1]):
             if any("blocks" in check.allowed for check in step.checks):
                 fail(self.file, step.line, "after 'blocks' the agent is gone; only the last step can expect it")
@@ -408,7 +412,7 @@ class Reader:
 def head_validator() -> jsonschema.Draft202012Validator:
     """A scenario without its given and steps, which are checked one by one for better messages."""
     scenario = schema("scenarios")["$defs"]["scenario"]
-    plain = {**scenario["properties"], "steps": {}, "given": {}}
+    plain = {**scenario["properties"], "steps": {"minItems": 1}, "given": {}}
     return jsonschema.Draft202012Validator({**scenario, "properties": plain, "$defs": schema("scenarios")["$defs"]})
 
 
@@ -464,26 +468,46 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def profile(platform: str, known: Mapping[str, Clause], folder: Path = HERE / "platforms") -> Profile:
     """A platform's page with what it inherits: its own entries first, without what it withdraws."""
     chain = list(pages(platform, folder))
-    deviations: list[Deviation] = []
-    withdrawn: list[tuple[str, tuple[str, ...]]] = []
-    for file, page in chain:
-        for i, entry in enumerate(page.get("deviations", ())):
-            line = page["deviations"].lines[i]
-            if entry["clause"] not in known:
-                fail(file, line, f"no clause {entry['clause']!r}; {nearest(entry['clause'], known)}")
-            patterns = tuple(entry.get("cases", ("*",)))
-            if not any(clause == entry["clause"] and set(patterns) <= set(cases_) for clause, cases_ in withdrawn):
-                deviations.append(Deviation(entry["clause"], canonical(entry["observed"]), entry["status"],
-                                            entry["because"], entry["source"], patterns, file, line))
-        withdrawn += [(entry["clause"], tuple(entry.get("cases", ("*",)))) for entry in page.get("conforms", ())]
-    return Profile(platform, tuple(page["platform"] for _, page in chain), tuple(deviations))
+    found: list[Deviation] = []
+    for file, page in reversed(chain):
+        for i, entry in enumerate(page.get("conforms", ())):
+            kept = [one for one in found if not withdraws(entry, one)]
+            if len(kept) == len(found):
+                fail(file, page["conforms"].lines[i], f"nothing inherited deviates from {entry['clause']} so")
+            found = kept
+        found = [*deviations(file, page, known), *found]
+    return Profile(platform, tuple(page["platform"] for _, page in chain), tuple(found))
+
+
+def deviations(file: str, page: Map, known: Mapping[str, Clause]) -> Iterator[Deviation]:
+    """The entries of one page."""
+    for i, entry in enumerate(page.get("deviations", ())):
+        line = page["deviations"].lines[i]
+        if entry["clause"] not in known:
+            fail(file, line, f"no clause {entry['clause']!r}; {nearest(entry['clause'], known)}")
+        observed, at = entry["observed"], entry.lines["observed"]
+        if isinstance(observed, Map):
+            check(file, observed, at, "observed", validator("scenarios", "fields"))
+        elif not re.fullmatch(r"crashed|returned=-?\d+", observed):  # what no document allows
+            check(file, observed, at, "observed", validator("scenarios", "outcome"))
+        yield Deviation(entry["clause"], canonical(observed), entry["status"], entry["because"], entry["source"],
+                        tuple(entry.get("cases", ("*",))), file, line)
+
+
+def withdraws(entry: Map, deviation: Deviation) -> bool:
+    """Whether an entry of `conforms` takes a deviation back; without cases it takes back all of its clause."""
+    return entry["clause"] == deviation.clause and set(deviation.cases) <= set(entry.get("cases", deviation.cases))
 
 
 def pages(platform: str, folder: Path) -> Iterator[tuple[str, Map]]:
     """A platform's page, then those it inherits."""
     seen: list[str] = []
+    file, line = shown(folder / f"{platform}.yaml"), 1
     while platform:
         path = folder / f"{platform}.yaml"
+        if not path.is_file():
+            there = ", ".join(sorted(page.stem for page in folder.glob("*.yaml")))
+            fail(file, line, f"no page for platform {platform!r}; there are {there}")
         page = read(path)
         file = shown(path)
         check(file, page, 1, "a platform's page", validator("platforms"))
@@ -491,21 +515,22 @@ def pages(platform: str, folder: Path) -> Iterator[tuple[str, Map]]:
             fail(file, page.lines["platform"], f"the page of {page['platform']!r}; the file's name says {platform!r}")
         seen.append(platform)
         yield file, page
-        platform = page.get("inherits", "")
+        platform, line = page.get("inherits", ""), page.lines.get("inherits", 1)
         if platform in seen:
-            fail(file, page.lines["inherits"], f"{platform!r} inherits itself")
+            fail(file, line, f"{platform!r} inherits itself")
 
 
 def unmatched(profile_: Profile, every: Sequence[Case], drawn: Collection[str] = ()) -> Iterator[str]:
-    """One line for each of a profile's entries that no case has to do with.
+    """One line for each pattern of a profile's entries that no case has to do with.
 
     drawn: scenarios whose cases are drawn while the suite runs, as `suites/FILE::scenario`.
     """
     for deviation in profile_.deviations:
-        matched = any(deviation.clause in case.clauses and deviation.applies(case.id) for case in every)
-        if not matched and not any("suites/" + text.partition("[")[0] in drawn for text in deviation.cases):
-            yield (f"{deviation.file}:{deviation.line}: the deviation from {deviation.clause} matches no case; "
-                   f"patterns: {', '.join(deviation.cases)}")
+        ids = [case.id for case in every if deviation.clause in case.clauses]
+        for text in deviation.cases:
+            if "suites/" + text.partition("[")[0] not in drawn and not any(map(pattern_of(text).fullmatch, ids)):
+                yield (f"{deviation.file}:{deviation.line}: the deviation from {deviation.clause} "
+                       f"matches no case with {text}")
 
 
 def targets(path: Path) -> Map:

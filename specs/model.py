@@ -16,6 +16,7 @@ from typing import Any
 
 # Worst first: the verdict of several checks is the first of these that any of them has.
 VERDICTS = ("crashed", "fails", "stale", "unresolved", "deviates", "open", "conforms", "unsupported")
+FAILING = frozenset({"crashed", "fails", "stale", "unresolved"})  # what somebody has to look at
 FORCES = ("shall", "may", "unspecified")
 STATUSES = ("documented", "bug", "unspecified")
 
@@ -199,6 +200,12 @@ class Vocabulary:
 
     fixtures: Mapping[str, frozenset[str]]
     addresses: frozenset[str]
+
+
+def plain(item: Any) -> Any:
+    """An outcome, or operands, as JSON holds them: builtin types only."""
+    return {key: list(value) if isinstance(value, list | tuple) else value
+            for key, value in item.items()} if isinstance(item, Mapping) else item
 
 
 def worst(verdicts: Sequence[str]) -> str:

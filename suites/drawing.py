@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 
 from specs import load
-from specs.model import Case
+from specs.model import FAILING, Case
 from suites import collect
 
 EXAMPLES = 25  # of each drawn test on each target
@@ -40,8 +40,8 @@ class Drawn:
         self.keep(result)
         if result["verdict"] == "unsupported":
             pytest.skip(result["reason"])
-        if result["verdict"] in collect.FAILING:
-            told = collect.failure_text(result, self.item.nodeid, self.conformance.clauses)
+        if result["verdict"] in FAILING:
+            told = collect.failure_text(result, self.item.config, self.item.nodeid)
             pytest.fail(f"{told}\nas a scenario:\n{textwrap.indent(text, '  ')}", pytrace=False)
 
     def case(self, text: str) -> Case:
@@ -54,7 +54,7 @@ class Drawn:
 
     def keep(self, result: dict[str, Any]) -> None:
         """Of the failing examples only the last is kept: it is the smallest."""
-        self.results = {case: one for case, one in self.results.items() if one["verdict"] not in collect.FAILING}
+        self.results = {case: one for case, one in self.results.items() if one["verdict"] not in FAILING}
         self.results[result["case"]] = result
         self.item.stash[collect.RESULTS] = list(self.results.values())
 

@@ -8,14 +8,14 @@ from typing import Any
 from urllib.parse import quote
 
 from fixtures import world
-from fixtures.targets import Agent, Answer, Session
+from fixtures.targets import Agent, AgentError, Answer, Session, Unavailable
 from fixtures.world import Unresolved, Unsupported, World
 from specs.judge import Judgement, judge, matches
-from specs.model import Case, Clause, Entry, Profile, Step, Transcript, Vocabulary
+from specs.model import Case, Clause, Entry, Profile, Step, Transcript, Vocabulary, plain
 
 PATIENCE_FACTOR = 5  # how much longer an unexpected `blocks` is waited for before it is believed
 TIMER_PATIENCE_S = 200.0  # a case that waits for a timer of the kernel; Linux gives a connection up after 127 s
-WAITING_VERBS = ("accept-all",)  # what follows waits for a segment to be sent again
+WAITING_VERBS = ("accept-all", "close")  # of a full queue: its clients learn it when they send their segment again
 PLACES = {  # operands that are words of their own in a request, in this order
     "bind": ("to",), "connect": ("to",), "connect-many": ("to",), "sendto": ("to",), "listen": ("backlog",),
     "shutdown": ("how",), "getsockopt": ("option",), "setsockopt": ("option",), "fcntl": ("cmd",), "accept": ("as",),
@@ -31,8 +31,9 @@ def vocabulary() -> Vocabulary:
 
 def waits(case: Case) -> bool:
     """Whether a case waits, for a timer or for patience to run out, so that it is played while others go on."""
+    full = {given.name for given in case.given if given.fixture == "full-queue"}
     return (any(given.fixture in world.WAITS for given in case.given)
-            or any(step.verb in WAITING_VERBS for step in case.steps)
+            or any(step.verb in WAITING_VERBS and step.name in full for step in case.steps)
             or any("blocks" in check.allowed for step in case.steps for check in step.checks))
 
 
@@ -67,13 +68,26 @@ class Play:
                 self.step(index, step)
         except Unsupported as lack:
             self.transcript.ended = ("unsupported", str(lack))
-        except Unresolved as problem:
+        except (Unresolved, AgentError) as problem:
             self.transcript.ended = self.transcript.ended or ("unresolved", f"{self.given}: {problem}".lstrip(": "))
         except Stop:
             pass
+        self.clean_up()
         self.transcript.names = dict(self.world.names)
         self.transcript.seconds = time.perf_counter() - started
         return self.transcript
+
+    def clean_up(self) -> None:
+        """Ready the agent for another case; one that dies when its sockets are closed has crashed."""
+        if not self.agent.alive:
+            return
+        try:
+            answer = self.agent.reset()
+        except AgentError:  # a call still blocks on a thread; another agent takes its place
+            return
+        if answer.ret == "crashed":
+            self.transcript.entries.append(Entry("reset", "reset", "", "reset", answer.observed()))
+            self.transcript.ended = ("crashed", f"reset: {answer.reason}")
 
     def fixture_call(self, verb: str, request: str) -> Answer:
         """A call made for a given thing, or for a step that needs more than one."""
@@ -124,7 +138,7 @@ class Play:
             self.world.socket(step.name, operands.get("domain", ""), operands.get("type", ""),
                               operands.get("protocol", ""), operands.get("nonblocking", False))
         except (Unsupported, Unresolved):
-            if not step.checks:
+            if not step.checks or self.transcript.entries[-1].observed["ret"] == "unsupported":
                 raise
         made = self.transcript.entries[-1]
         self.transcript.entries[-1] = Entry(step.text, step.verb, step.name, made.request, made.observed, index)
@@ -136,7 +150,7 @@ class Play:
             operands["to"] = self.world.resolve(operands["to"])
         if step.verb == "wait":
             operands = {"facility": self.world.facility, "events": operands.pop("for"), **operands}
-        if step.verb == "connect-many":
+        if step.verb in ("connect-many", "socketpair"):
             operands |= {"domain": world.DOMAINS[self.world.domain], "type": self.world.type}
         if step.verb == "unlink":
             return world.line("unlink", self.world.resolve(step.name).removeprefix("unix:"))
@@ -179,16 +193,19 @@ def play(case: Case, session: Session, own: bool = False) -> Transcript:
     if lack:
         return Transcript(ended=("unsupported", lack))
     room = next((world.ROOMS[given.fixture] for given in case.given if given.fixture in world.ROOMS), "main")
-    if room != "main" and (session.lab is None or room not in session.lab.rooms):
+    if not session.has_room(room):
         return Transcript(ended=("unsupported", session.absent(room)))
     patience = session.target.patience
     if any(given.fixture in world.WAITS for given in case.given):
         patience = TIMER_PATIENCE_S
-    with session.agent(room, own) as agent:
-        transcript = Play(case, agent, session, patience).run()
-    if blocked_unexpectedly(case, transcript):
-        with session.agent(room, own=True) as agent:
-            transcript = Play(case, agent, session, patience * PATIENCE_FACTOR).run()
+    try:
+        with session.agent(room, own) as agent:
+            transcript = Play(case, agent, session, patience).run()
+        if blocked_unexpectedly(case, transcript):
+            with session.agent(room, own=True) as agent:
+                transcript = Play(case, agent, session, patience * PATIENCE_FACTOR).run()
+    except Unavailable as problem:
+        return Transcript(ended=("unresolved", f"no new agent: {problem}"))
     return transcript
 
 
@@ -216,6 +233,10 @@ def result(case: Case, target: str, transcript: Transcript, judgement: Judgement
         "names": transcript.names, "reason": judgement.reason, "seconds": round(transcript.seconds, 6),
         "revision": case.revision, "line": case.line,
     }
+    missed = [{"text": step.text, "verb": step.verb, "subject": step.name, **asked(index, step)}
+              for index, step in enumerate(case.steps) if transcript.of_step(index) is None]
+    if missed:
+        made["missed"] = missed
     if transcript.ended:
         made["ended"] = list(transcript.ended)
     if judgement.deviations:
@@ -225,28 +246,28 @@ def result(case: Case, target: str, transcript: Transcript, judgement: Judgement
 
 
 def step_result(case: Case, entry: Entry, judgement: Judgement) -> dict[str, Any]:
-    made: dict[str, Any] = {"text": entry.text, "verb": entry.verb, "request": entry.request,
-                            "observed": dict(entry.observed)}
+    made: dict[str, Any] = {"text": entry.text, "verb": entry.verb, "subject": entry.subject,
+                            "request": entry.request, "observed": dict(entry.observed)}
     if entry.step is None:
         return {**made, "given": entry.given}
-    step = case.steps[entry.step]
-    made |= {"step": entry.step, "line": step.line}
+    made |= asked(entry.step, case.steps[entry.step])
     verdicts = judgement.steps.get(entry.step, {})
+    if "clause" not in made and "expect" in made:
+        made["verdicts"] = dict(verdicts)
+    elif verdicts:
+        made["verdict"] = verdicts[made["clause"]]
+    return made
+
+
+def asked(index: int, step: Step) -> dict[str, Any]:
+    """What the scenario says of a step, so that a result can be judged again without it."""
+    made: dict[str, Any] = {"step": index, "line": step.line, "operands": plain(step.operands)}
     if len(step.checks) == 1:
-        only = step.checks[0]
-        made |= {"expect": one_or_many(only.allowed), "clause": only.clause}
-        if verdicts:
-            made["verdict"] = verdicts[only.clause]
+        made |= {"expect": one_or_many(step.checks[0].allowed), "clause": step.checks[0].clause}
     elif step.checks:
-        made |= {"expect": {check.clause: one_or_many(check.allowed) for check in step.checks},
-                 "verdicts": dict(verdicts)}
+        made["expect"] = {check.clause: one_or_many(check.allowed) for check in step.checks}
     return made
 
 
 def one_or_many(allowed: Any) -> Any:
     return plain(allowed[0]) if len(allowed) == 1 else [plain(one) for one in allowed]
-
-
-def plain(allowed: Any) -> Any:
-    return {key: list(value) if isinstance(value, list | tuple) else value
-            for key, value in allowed.items()} if isinstance(allowed, Mapping) else allowed
