@@ -24,6 +24,8 @@ SELFTEST = ROOT / "suites" / "selftest"
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("connect", "connect() conformance")
     group.addoption("--target", default="native", metavar="NAME[,NAME…]", help="implementations under test")
+    group.addoption("--targets", default=str(targets_.FILE), metavar="FILE",
+                    help="what they are; default fixtures/targets.yaml")
     group.addoption("--results", default="reports/out/results.jsonl", metavar="FILE", help="where results are written")
 
 
@@ -33,20 +35,22 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         hypothesis.settings.load_profile("drawn-anew")
     try:
-        config.stash[CONFORMANCE] = conformance = Conformance(chosen(config.getoption("--target")))
+        config.stash[CONFORMANCE] = conformance = Conformance(chosen(config))
     except SpecError as error:
         raise pytest.UsageError(str(error)) from None
     for mark in conformance.marks():
         config.addinivalue_line("markers", mark)
 
 
-def chosen(names: str) -> dict[str, targets_.Target]:
+def chosen(config: pytest.Config) -> dict[str, targets_.Target]:
     """The targets named on the command line."""
-    known = load.targets(targets_.FILE)
-    for name in names.split(","):
-        if name not in known:
-            raise pytest.UsageError(f"--target: no target {name!r}; it is one of {', '.join(known)}")
-    return targets_.choose(known, names.split(","))
+    known = load.targets(Path(config.getoption("--targets")))
+    try:
+        return targets_.choose(known, config.getoption("--target").split(","))
+    except KeyError as unknown:
+        raise pytest.UsageError(f"--target: no target {unknown}; it is one of {', '.join(known)}") from None
+    except ValueError as problem:
+        raise pytest.UsageError(f"--target: {problem}") from None
 
 
 # --- collection ---------------------------------------------------------------------------------------------

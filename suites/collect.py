@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
-from fixtures.targets import Session, Target
+from fixtures.targets import FILE, Session, Target
 from specs import load
 from specs.judge import spell_allowed, spell_observed
-from specs.model import Case, Clause, Profile, SpecError
+from specs.model import FAILING, Case, Clause, Profile, SpecError
 from suites import drawing, engine
 
 HERE = Path(__file__).parent
-FAILING = ("fails", "stale", "crashed", "unresolved")
 MAX_LINES = 15  # of a failure's text
+
+
+UNTOLD = Profile("", (), ())  # of a target on another machine, until its greeting tells what that is
 
 
 class Conformance:
@@ -28,10 +30,10 @@ class Conformance:
         self.targets = targets
         self.clauses: Mapping[str, Clause] = load.clauses()
         self.words = engine.vocabulary()
-        self.profiles: dict[str, Profile] = {name: load.profile(target.platform, self.clauses)
-                                             for name, target in targets.items()}
+        self.profiles = {name: load.profile(target.platform, self.clauses) if target.platform else UNTOLD
+                         for name, target in targets.items()}
         self.sessions = {name: Session(target) for name, target in targets.items()}
-        self.pool = ThreadPoolExecutor(max_workers=64, thread_name_prefix="waiting-case")
+        self.pools = {name: ThreadPoolExecutor(target.agents, f"{name}-waits") for name, target in targets.items()}
         self.waiting: dict[tuple[str, str], Future[dict[str, Any]]] = {}
 
     def marks(self) -> Iterator[str]:
@@ -44,8 +46,15 @@ class Conformance:
 
     def open(self) -> dict[str, Any]:
         """Start every target, all at once; what each says of itself."""
-        list(self.pool.map(Session.open, self.sessions.values()))
-        return {name: {"platform": self.targets[name].platform,
+        for opened in [self.pools[name].submit(session.open) for name, session in self.sessions.items()]:
+            opened.result()
+        for name, session in self.sessions.items():
+            if self.profiles[name] is UNTOLD and session.greeting:
+                try:
+                    self.profiles[name] = load.profile(session.platform, self.clauses)
+                except SpecError as problem:
+                    session.unavailable = str(problem)
+        return {name: {"platform": s.platform,
                        **({"unavailable": s.unavailable} if s.unavailable else {"greeting": s.greeting})}
                 for name, s in self.sessions.items()}
 
@@ -61,7 +70,8 @@ class Conformance:
         """Begin the cases that wait, each on an agent of its own; they are collected when their turn comes."""
         for item in items:
             if engine.waits(item.case):
-                self.waiting[item.case.id, item.target] = self.pool.submit(self.play, item.case, item.target, True)
+                begun = self.pools[item.target].submit(self.play, item.case, item.target, True)
+                self.waiting[item.case.id, item.target] = begun
 
     def run(self, case: Case, target: str) -> dict[str, Any]:
         future = self.waiting.pop((case.id, target), None)
@@ -71,9 +81,12 @@ class Conformance:
         return engine.run(case, self.sessions[target], self.clauses, self.profiles[target], own)
 
     def close(self) -> None:
+        for pool in self.pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
         for session in self.sessions.values():
             session.close()
-        self.pool.shutdown(cancel_futures=True)
+        for pool in self.pools.values():
+            pool.shutdown()
 
 
 class Departure(Exception):
@@ -112,11 +125,13 @@ class CaseItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, Departure):
-            return failure_text(self.result, self.nodeid, self.config.stash[CONFORMANCE].clauses)
+            return failure_text(self.result, self.config, self.nodeid)
+        if isinstance(excinfo.value, pytest.xfail.Exception):
+            return str(excinfo.value)  # its traceback takes longer to make than the case to play, and nobody sees it
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, self.case.line - 1, self.nodeid
+        return self.path, self.case.line - 1, self.name
 
 
 def is_errno(word: str) -> bool:
@@ -144,8 +159,10 @@ def conclude(result: Mapping[str, Any]) -> None:
         raise Departure(f"{verdict}: {reason}")
 
 
-def failure_text(result: Mapping[str, Any], nodeid: str, clauses: Mapping[str, Clause]) -> str:
+def failure_text(result: Mapping[str, Any], config: pytest.Config, nodeid: str) -> str:
     """At most 15 lines: headline, clause and where it stands, target, steps, verdict, how to run it again."""
+    clauses, targets = config.stash[CONFORMANCE].clauses, Path(config.getoption("--targets"))
+    again = ["pytest", nodeid, "--target", result["target"], *([] if targets == FILE else ["--targets", str(targets)])]
     wrong = [id_ for id_, verdict in result["clauses"].items() if verdict in FAILING]
     head = [result["reason"]]
     for id_ in wrong[:2]:
@@ -153,7 +170,7 @@ def failure_text(result: Mapping[str, Any], nodeid: str, clauses: Mapping[str, C
         head.append(f"clause   {id_}: {clauses[id_].says} ({first.document}, {first.where}; {first.force})")
     place = f"{nodeid.partition('::')[0]}:{result['line']}"
     head.append(f"target   {result['target']} ({result['platform']}), scenario at {place}")
-    tail = [f"verdict  {result['verdict']}", f"again    pytest {shlex.quote(nodeid)} --target {result['target']}"]
+    tail = [f"verdict  {result['verdict']}", f"again    {shlex.join(again)}"]
     made = [step for step in result["steps"] if "step" in step or step["observed"]["ret"] != "ok"]
     rows = [step_row(number, step) for number, step in enumerate(made, 1)]
     room = MAX_LINES - len(head) - len(tail)

@@ -1,0 +1,42 @@
+"""The real agent with a fault laid over it: what connect() fails with is told otherwise.
+
+    PYTHONPATH=… python faulty.py FAULT          FAULT: other-errno, or ok; in the path is the suite
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from fixtures import agent
+
+PENDING = ("EINPROGRESS", "EALREADY", "EAGAIN")  # without these, what fails later is never reached
+OTHER = "EXDEV"  # which no connect() fails with
+FAULTS: dict[str, Callable[[str], str]] = {"other-errno": lambda errno: OTHER, "ok": lambda errno: "ok"}
+
+
+def lay_over(verb: str, fault: Callable[[str], str]) -> None:
+    """Answer as the fault says wherever the call, or the attempt that SO_ERROR tells of, has failed."""
+    real = agent.VERBS[verb]
+
+    def faulty(*args: str, **operands: str) -> str:
+        told = real(*args, **operands)
+        errno = told.removeprefix("ok value=")
+        if not errno.startswith("E") or errno in PENDING:
+            return told
+        return fault(errno) if errno == told else f"ok value={fault(errno)}"
+
+    agent.VERBS[verb] = faulty
+
+
+def target(name: str, fault: str) -> str:
+    """The entry of a targets file."""
+    return (f"{name}:\n  about: {fault} where connect() fails\n  start: ['{{python}}', '{__file__}', {fault}]\n"
+            f"  platform: '{{host}}'\n  environment: {{PYTHONPATH: '{Path(agent.__file__).parents[1]}'}}\n")
+
+
+if __name__ == "__main__":
+    for verb in ("connect", "pthread_join", "getsockopt"):
+        lay_over(verb, FAULTS[sys.argv[1]])
+    agent.main()

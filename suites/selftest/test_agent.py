@@ -1,0 +1,698 @@
+"""The agent, spoken to by hand over a pipe, and its pure parts in this process."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fixtures import agent, targets
+
+PROGRAM = Path(agent.__file__)
+PATIENCE_S = 20.0  # for an answer that comes at once; only a machine that hangs takes as long
+END_S = 20.0  # for an agent to end; it takes GRACE_S, twice
+
+
+class Hand:
+    """An agent process and a hand that types."""
+
+    def __init__(self, cwd: Path, *command: str, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            command or (sys.executable, "-I", "-S", str(PROGRAM)),
+            cwd=cwd,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **environment},
+        )
+        self.greeting = self.hear()
+
+    def type(self, *lines: str | bytes) -> None:
+        assert self.process.stdin
+        raw = [line if isinstance(line, bytes) else line.encode() for line in lines]
+        self.process.stdin.write(b"".join(line + b"\n" for line in raw))
+
+    def hear(self) -> str:
+        """The next line; empty at the end."""
+        assert self.process.stdout
+        line = b""
+        while not line.endswith(b"\n"):
+            assert select.select([self.process.stdout], [], [], PATIENCE_S)[0], f"no answer after {line!r}"
+            more = self.process.stdout.read(1)
+            if not more:
+                break
+            line += more
+        return line.decode().rstrip("\n")
+
+    def say(self, line: str | bytes) -> str:
+        self.type(line)
+        return self.hear()
+
+    def do(self, *lines: str) -> None:
+        """Requests that succeed."""
+        for line in lines:
+            assert self.say(line).startswith("ok"), line
+
+    def name(self, socket: str) -> str:
+        """The address a socket is bound to."""
+        answer = self.say(f"getsockname {socket}")
+        assert answer.startswith("ok name=")
+        return answer.removeprefix("ok name=")
+
+    def listener(self, name: str = "server", backlog: int = 5) -> str:
+        self.do(f"socket {name} AF_INET SOCK_STREAM", f"bind {name} inet:127.0.0.1:0", f"listen {name} {backlog}")
+        return self.name(name)
+
+    def pending(self, name: str = "client") -> str:
+        """A connect() that waits on a thread for room in a queue; the address it is for."""
+        peer = self.listener("full", 0)
+        for filler in range(4):
+            self.do(f"socket filler{filler} AF_INET SOCK_STREAM", f"fcntl filler{filler} F_SETFL flags=O_NONBLOCK")
+            assert self.say(f"connect filler{filler} {peer}") in ("ok", "EINPROGRESS")
+            if filler == 0:
+                self.do("poll full events=POLLIN")
+        self.do(f"socket {name} AF_INET SOCK_STREAM", f"connect {name} {peer} thread=caller")
+        return peer
+
+    def end(self) -> int:
+        """The exit status after the end of input."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        return self.process.wait(END_S)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream:
+                stream.close()
+
+
+@pytest.fixture
+def hand(tmp_path: Path) -> Iterator[Hand]:
+    """A fresh agent in an empty folder."""
+    made = Hand(tmp_path)
+    yield made
+    made.close()
+
+
+# --- the conversation ---------------------------------------------------------------------------------------
+
+# Requests and answers, in order; SERVER and HEARD stand for the ports of these sockets.
+TALK = r"""
+socket server AF_INET SOCK_STREAM                     ok
+socket none AF_INET 99                                EINVAL
+socket none AF_INET SOCK_STREAM IPPROTO_UDP           EPROTONOSUPPORT|EPROTOTYPE
+socket                                                error socket: .+
+socket s                                              error socket: .+
+socket s AF_INET SOCK_STREAM colour=red               error socket: .+
+socket s AF_NOWHERE SOCK_STREAM                       unsupported no AF_NOWHERE on this platform
+bind server inet:127.0.0.1:0                          ok
+bind server inet:127.0.0.1:0                          EINVAL
+bind nobody inet:127.0.0.1:0                          error bind: no socket or descriptor is named nobody
+bind server 127.0.0.1                                 error bind: an address is inet:HOST:PORT, .*
+bind server inet:127.0.0.1:http                       error bind: .+
+bind server inet:127.0.0.1:99999                      error bind: .+
+bind server inet:localhost:80                         error bind: .+
+bind server bytes:0g                                  error bind: .+
+listen server 5                                       ok
+listen nobody 5                                       error listen: .+
+listen server five                                    error listen: .+
+getsockname server                                    ok name=inet:127\.0\.0\.1:[1-9]\d*
+getsockname nobody                                    error getsockname: .+
+getpeername server                                    ENOTCONN
+socket client AF_INET SOCK_STREAM                     ok
+getsockopt client SO_ERROR                            ok value=ok
+getsockopt client SO_TYPE                             ok value=1
+getsockopt client SO_NOTHING                          unsupported no SO_NOTHING on this platform
+getsockopt client ERROR                               error getsockopt: an option starts with SO_, .+
+setsockopt client SO_RCVTIMEO 1500                    ok
+setsockopt client SO_LINGER 0                         ok
+setsockopt client SO_KEEPALIVE 1                      ok
+setsockopt client TCP_NODELAY 1                       ok
+setsockopt client SO_ERROR 1                          ENOPROTOOPT
+setsockopt client SO_KEEPALIVE                        error setsockopt: .+
+fcntl client F_GETFL                                  ok flags=
+fcntl client F_SETFL flags=O_NONBLOCK                 ok
+fcntl client F_GETFL                                  ok flags=O_NONBLOCK
+fcntl client F_SETFL                                  ok
+fcntl client F_GETFL                                  ok flags=
+fcntl client F_NOTHING                                unsupported .+
+connect client inet:127.0.0.1:SERVER len=8              EINVAL
+connect client inet:127.0.0.1:SERVER family=99          EAFNOSUPPORT
+connect client inet:127.0.0.1:1 port=99999            error connect: .+
+connect client bad:                                   EFAULT
+connect client null:                                  EINVAL|EFAULT
+connect client bytes:                                 EINVAL
+connect client inet:127.0.0.1:1 port=SERVER             ok
+connect client inet:127.0.0.1:SERVER                    EISCONN
+connect client                                        error connect: .+
+getpeername client                                    ok name=inet:127\.0\.0\.1:SERVER
+poll server events=POLLIN                             ok revents=POLLIN
+poll server events=POLLOUT timeout=0                  ok revents=
+poll client events=POLLIN|POLLOUT timeout=0           ok revents=POLLOUT
+poll client events=POLLALL                            unsupported .+
+accept server accepted                                ok name=inet:127\.0\.0\.1:[1-9]\d*
+accept client other                                   EINVAL
+accept server                                         error accept: .+
+send client data=a%20b%25%00c                         ok
+recv accepted                                         ok data=a%20b%25%00c
+send client data=                                     ok
+recv client flags=MSG_DONTWAIT                        EAGAIN
+send server data=a                                    ENOTCONN|EPIPE
+send client                                           error send: .+
+wait client poll output                               ok ready=output
+wait client select input,output timeout=0             ok ready=output
+wait client smell input                               error wait: .+
+sendto accepted null: data=xy                         ok
+recvfrom client                                       ok data=xy name=.+
+recvfrom client flags=MSG_DONTWAIT                    EAGAIN
+shutdown client SHUT_WR                               ok
+shutdown server SHUT_UP                               unsupported .+
+recv accepted                                         ok data=
+send client data=a                                    EPIPE
+close client                                          ok
+close client                                          EBADF
+close nobody                                          error close: .+
+connect client inet:127.0.0.1:SERVER                    EBADF
+wait client select output timeout=0                   EBADF
+shutdown client SHUT_RDWR                             EBADF
+listen client 1                                       EBADF
+accept-all server                                     ok accepted=0
+connect-many many inet:127.0.0.1:SERVER domain=AF_INET type=SOCK_STREAM threads=2 each=2 ok connected=4
+connect-many many inet:127.0.0.1:SERVER domain=AF_INET type=SOCK_DGRAM threads=1 each=1 ok connected=1
+connect-many many bad: domain=AF_INET type=SOCK_STREAM threads=1 each=2 ok connected=0 others=EFAULT
+connect-many many inet:127.0.0.1:SERVER                 error connect-many: .+
+accept-all server                                     ok accepted=4
+accept-all nobody                                     error accept-all: .+
+socket heard AF_INET SOCK_DGRAM                       ok
+bind heard inet:127.0.0.1:0                           ok
+socket talker AF_INET SOCK_DGRAM flags=SOCK_NONBLOCK  ok
+fcntl talker F_GETFL                                  ok flags=O_NONBLOCK
+sendto talker inet:127.0.0.1:HEARD data=hello         ok
+recvfrom heard                                        ok data=hello name=inet:127\.0\.0\.1:[1-9]\d*
+sendto talker bad: data=a                             EFAULT
+sendto talker inet:127.0.0.1:HEARD                    error sendto: .+
+connect talker inet:127.0.0.1:HEARD                   ok
+connect talker unspec:                                ok
+getpeername talker                                    ENOTCONN
+socketpair left right AF_UNIX SOCK_STREAM             ok
+socketpair left right AF_INET SOCK_STREAM             EOPNOTSUPP|EPROTONOSUPPORT
+getpeername left                                      ok name=unnamed
+send left data=%FF%0A                                 ok
+recv right size=1                                     ok data=%FF
+recv right                                            ok data=%0A
+file a%20file                                         ok
+file a%20file                                         EEXIST
+open opened a%20file                                  ok
+connect opened inet:127.0.0.1:SERVER                    ENOTSOCK
+open opened missing                                   ENOENT
+pipe piped                                            ok
+pipe                                                  error pipe: .+
+connect piped inet:127.0.0.1:SERVER                     ENOTSOCK
+descriptor minus -1                                   ok
+descriptor minus one                                  error descriptor: .+
+connect minus inet:127.0.0.1:SERVER                     EBADF
+mkdir folder                                          ok
+mkdir folder                                          EEXIST
+mkfifo fifo                                           ok
+mkfifo fifo                                           EEXIST
+symlink link fifo                                     ok
+symlink link fifo                                     EEXIST
+chmod folder 0600                                     ok
+chmod missing 0600                                    ENOENT
+chmod folder rw                                       error chmod: .+
+unlink link                                           ok
+unlink link                                           ENOENT
+socket path AF_UNIX SOCK_STREAM                       ok
+bind path unix:a%20socket%FF                          ok
+getsockname path                                      ok name=unix:a%20socket%FF
+listen path 1                                         ok
+socket caller AF_UNIX SOCK_STREAM                     ok
+connect caller unix:a%20file                          ECONNREFUSED|ENOTSOCK
+connect caller unix:a%20socket%FF                     ok
+sigaction SIGUSR1                                     ok
+sigaction SIGUSR2 flags=SA_RESTART                    ok
+sigaction SIGNONE                                     unsupported .+
+pthread_kill nobody SIGUSR1                           error pthread_kill: no thread is named nobody
+pthread_join nobody                                   error pthread_join: no thread is named nobody
+socket threaded AF_INET SOCK_STREAM                   ok
+connect threaded inet:127.0.0.1:SERVER thread=t         ok
+pthread_kill t SIGUSR1                                ok
+pthread_join t                                        ok|EINTR
+pthread_join t                                        error pthread_join: .+
+dlsym connect c                                       ok|unsupported .+
+dlsym connect nothing                                 unsupported no libnothing on this platform
+jump                                                  error jump: no such verb; it is one of accept, .+
+reset                                                 ok
+reset now                                             error reset: .+
+getsockname server                                    error getsockname: no socket or descriptor is named server
+"""
+TURNS = [re.split(r"\s{2,}| (?=ok connected)", line, maxsplit=1) for line in TALK.strip().splitlines()]
+
+
+def test_each_verb_answers(hand: Hand, tmp_path: Path) -> None:
+    def filled(text: str) -> str:
+        return re.sub("SERVER|HEARD", lambda word: hand.name(word[0].lower()).rpartition(":")[2], text)
+
+    for request, answer in TURNS:
+        wanted, told = filled(answer), hand.say(filled(request))
+        assert re.fullmatch(wanted, told), f"{request}: {told}"
+    assert list(tmp_path.iterdir()) == []
+    assert hand.end() == 0
+
+
+def test_conversation_has_success_and_failure_of_every_verb() -> None:
+    succeed = {request.split()[0] for request, answer in TURNS if answer.startswith("ok")}
+    assert succeed == set(agent.VERBS)
+    fail = {request.split()[0] for request, answer in TURNS if re.match("E|error", answer)}
+    assert fail - {"jump"} == set(agent.VERBS) - {"dlsym", "fcntl", "poll", "sigaction"}
+
+
+def test_greeting_tells_what_there_is(hand: Hand) -> None:
+    words = dict(word.split("=", 1) for word in hand.greeting.split()[1:])
+    assert hand.greeting.startswith("hello protocol=1 ")
+    assert set(targets.GREETING) <= words.keys()
+    assert set(words["verbs"].split(",")) == set(agent.VERBS) - {"reset"}
+    assert {"AF_INET", "AF_UNIX"} <= set(words["domains"].split(","))
+    assert {"poll", "select"} <= set(words["facilities"].split(","))
+    assert str(agent.PROTOCOL) == targets.PROTOCOL
+
+
+def test_greeting_passes_on_the_worlds_it_is_told(tmp_path: Path) -> None:
+    worlds = {"silent-neighbour": {"AF_INET": "192.0.2.2"}}
+    hand = Hand(tmp_path, CONNECT_WORLDS=json.dumps(worlds))
+    told = re.search(r" worlds=(\S+)", hand.greeting)
+    hand.close()
+    assert told
+    assert told[1] == quote(json.dumps(worlds), safe="")
+
+
+@pytest.mark.parametrize(
+    "line", [b"\xff\xfe", b"socket \xff AF_INET SOCK_STREAM", b"a=b", b"=", b"connect c \x00:", b"bind s unix:%"]
+)
+def test_rubbish_is_answered(hand: Hand, line: bytes) -> None:
+    assert re.match("error |ok$", hand.say(line))
+    assert hand.say("reset") == "ok"
+
+
+def test_empty_lines_and_comments_are_not_answered(hand: Hand) -> None:
+    hand.type("", "   ", "# socket c AF_INET SOCK_STREAM", "reset")
+    assert hand.hear() == "ok"
+
+
+def test_requests_typed_ahead_are_answered_in_order(hand: Hand) -> None:
+    hand.type("socket a AF_INET SOCK_STREAM", "getpeername a", "close a", "close a")
+    assert [hand.hear() for _ in range(4)] == ["ok", "ENOTCONN", "ok", "EBADF"]
+
+
+def test_requests_typed_ahead_are_served_after_the_end_of_input(hand: Hand) -> None:
+    hand.type("socket a AF_INET SOCK_STREAM", "getpeername a")
+    assert hand.end() == 0
+    assert [hand.hear() for _ in range(3)] == ["ok", "ENOTCONN", ""]
+
+
+REQUESTS = st.lists(
+    st.sampled_from(sorted(set(agent.VERBS) - {"dlsym", "descriptor", "sigaction", "unlink", "chmod"}))
+    | st.sampled_from(
+        [
+            "s",
+            "inet:127.0.0.1:1",
+            "null:",
+            "bad:",
+            "x:",
+            "AF_INET",
+            "SOCK_STREAM",
+            "-1",
+            "99999999999999999999",
+            "len=-1",
+            "port=70000",
+            "family=x",
+            "data=%",
+            "timeout=0",
+            "size=-1",
+            "thread=",
+            "events=POLLIN",
+        ]
+    ),
+    min_size=1,
+    max_size=5,
+).map(" ".join)
+
+
+@given(request_=REQUESTS)
+def test_nothing_that_is_typed_makes_it_fall_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = agent.Agent()
+    told = agent.perform(one, request_)
+    assert re.fullmatch(r"ok( [a-zA-Z]+=\S*)*|E[A-Z0-9]+|returned=-?\d+|(unsupported|error) .+", told), told
+    one.reset()
+
+
+# --- threads and signals ------------------------------------------------------------------------------------
+
+
+def test_signal_interrupts_a_call_that_waits(hand: Hand) -> None:
+    hand.pending()
+    hand.do("sigaction SIGUSR1", "pthread_kill caller SIGUSR1")
+    assert hand.say("pthread_join caller") == "EINTR"
+
+
+def test_signal_restarts_a_call_that_waits(hand: Hand) -> None:
+    hand.pending()
+    hand.do("sigaction SIGUSR1 flags=SA_RESTART")
+    assert hand.say("pthread_kill caller SIGUSR1 times=20") == "ok returned=no"
+    hand.do("shutdown client SHUT_RDWR")
+    assert hand.say("pthread_join caller") in ("ECONNRESET", "ECONNABORTED", "ECONNREFUSED", "EINTR")
+
+
+def test_other_calls_are_made_while_one_waits(hand: Hand) -> None:
+    hand.pending()
+    assert hand.say("getpeername client") == "ENOTCONN"
+
+
+def test_reset_is_refused_while_a_call_blocks(hand: Hand) -> None:
+    hand.pending()
+    assert hand.say("reset") == "error reset: a call still blocks"
+
+
+def test_reset_leaves_nothing(hand: Hand, tmp_path: Path) -> None:
+    descriptors = Path(f"/proc/{hand.process.pid}/fd")
+    before = len(list(descriptors.iterdir())) if descriptors.exists() else 0
+    name = hand.listener()
+    hand.do(
+        "socket c AF_INET SOCK_STREAM",
+        f"connect c {name} thread=t",
+        "pthread_join t",
+        "accept server a",
+        "pipe p",
+        "mkdir d",
+        "socket u AF_UNIX SOCK_DGRAM",
+        "bind u unix:d/u",
+        "file f",
+        "open o f",
+        "symlink l f",
+        "mkfifo q",
+        "chmod d 0000",
+        "socketpair x y AF_UNIX SOCK_STREAM",
+        f"connect-many m {name} domain=AF_INET type=SOCK_STREAM threads=1 each=3",
+        "reset",
+    )
+    assert list(tmp_path.iterdir()) == []
+    assert not before or len(list(descriptors.iterdir())) == before
+    hand.do("socket s AF_INET SOCK_STREAM", "setsockopt s SO_REUSEADDR 1", f"bind s {name}")
+
+
+# --- the end ------------------------------------------------------------------------------------------------
+
+
+def test_end_of_input_ends_it(hand: Hand) -> None:
+    assert hand.end() == 0
+
+
+def test_end_of_input_ends_a_call_that_waits_on_a_thread(hand: Hand) -> None:
+    hand.pending()
+    assert hand.end() == 0
+
+
+def test_end_of_input_ends_a_call_that_blocks(hand: Hand) -> None:
+    hand.do("socketpair a b AF_UNIX SOCK_STREAM")
+    hand.type("recv a")
+    assert hand.end() == 1
+
+
+PARENT = """
+import os, subprocess, sys
+agent = subprocess.Popen([sys.executable, "-I", "-S", sys.argv[1]], stdin=subprocess.PIPE)
+agent.stdin.write(b"socketpair a b AF_UNIX SOCK_STREAM\\nrecv a\\n")
+agent.stdin.flush()
+agent.wait()
+"""
+
+
+def test_it_dies_with_its_parent_though_a_call_blocks(tmp_path: Path) -> None:
+    parent = Hand(tmp_path, sys.executable, "-c", PARENT, str(PROGRAM))  # what is heard is the agent
+    assert parent.hear() == "ok"
+    os.kill(parent.process.pid, signal.SIGKILL)
+    assert parent.hear() == ""  # nobody is left who could write
+    parent.close()
+
+
+# --- other Pythons ------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def python(minor: int) -> str:
+    """A Python of this version that runs, from anywhere in PATH; empty if there is none."""
+    for folder in os.get_exec_path():
+        found = shutil.which(f"python3.{minor}", path=folder)
+        if found and not subprocess.run([found, "-I", "-S", "-c", ""], capture_output=True, check=False).returncode:
+            return found
+    return ""
+
+
+@pytest.mark.parametrize("minor", [pytest.param(minor, id=f"python3.{minor}") for minor in range(8, 15)])
+def test_it_runs_on(minor: int, tmp_path: Path) -> None:
+    command = python(minor)
+    if not command:
+        pytest.skip(f"no python3.{minor} in PATH that runs")
+    hand = Hand(tmp_path, command, "-I", "-S", str(PROGRAM))
+    assert re.search(rf" agent=python-3\.{minor}\.", hand.greeting)
+    name = hand.listener()
+    hand.do("socket c AF_INET SOCK_STREAM", f"connect c {name} thread=t", "pthread_join t", "send c data=x%00")
+    assert hand.say("wait c select output") == "ok ready=output"
+    assert hand.say("connect c " + name) == "EISCONN"
+    assert hand.say("socket d AF_INET SOCK_STREAM flags=SOCK_NONBLOCK") == "ok"
+    assert hand.say("jump").startswith("error jump: ")
+    assert hand.say("reset") == "ok"
+    assert hand.end() == 0
+    hand.close()
+
+
+# --- errno and constants ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "number", "told"),
+    [
+        (0, 0, "ok"),
+        (-1, errno.EWOULDBLOCK, "EAGAIN"),
+        (-1, errno.ENOTSUP, "EOPNOTSUPP"),
+        (-1, errno.EISCONN, "EISCONN"),
+        (-1, 9999, "E9999"),
+        (-1, 0, "returned=-1"),
+        (1, 0, "returned=1"),
+        (-2, errno.EINVAL, "returned=-2"),
+        (3, errno.EINVAL, "returned=3"),
+    ],
+)
+def test_answer_to_a_return_value(value: int, number: int, told: str) -> None:
+    assert agent.answer(value, number) == told
+
+
+def test_errno_has_one_name_each() -> None:
+    assert set(agent.ERRNO_NAMES) == set(errno.errorcode)
+    assert not {"EWOULDBLOCK", "ENOTSUP", "EDEADLOCK"} & set(agent.ERRNO_NAMES.values())
+
+
+@pytest.mark.parametrize("value", ["a b", "a=b\n", "ü%", "", ":,/%[]"])
+def test_fields_are_one_word(value: str) -> None:
+    assert len(agent.ok(value=value).split()) == 2 - (agent.ok(value=value).split() == ["ok"])
+
+
+def test_constants_join_and_numbers_stand_for_themselves() -> None:
+    assert agent.constant("SOCK_STREAM|SOCK_CLOEXEC") == socket.SOCK_STREAM | socket.SOCK_CLOEXEC
+    assert [agent.constant(word) for word in ("0", "-1", "47", "SIGUSR1", "O_NONBLOCK", "POLLIN")] == [
+        0, -1, 47, signal.SIGUSR1, os.O_NONBLOCK, select.POLLIN]
+    for word in ("SO_NONE", "", "1x", "O_NONBLOCK|O_NONE"):
+        with pytest.raises(agent.Unsupported):
+            agent.constant(word)
+
+
+@pytest.mark.parametrize(("name", "value"), agent.EXTRA.get(agent.SYSTEM, {}).items())
+def test_numbers_that_python_lacks_are_those_that_python_has(name: str, value: int) -> None:
+    known = [getattr(source, name) for source in (socket, select, os) if hasattr(source, name)]
+    assert known in ([], [value])
+
+
+@pytest.mark.parametrize(
+    ("option", "level"),
+    [
+        ("SO_ERROR", socket.SOL_SOCKET),
+        ("TCP_NODELAY", socket.IPPROTO_TCP),
+        ("IP_TTL", socket.IPPROTO_IP),
+        ("IPV6_V6ONLY", socket.IPPROTO_IPV6),
+    ],
+)
+def test_level_follows_from_the_option(option: str, level: int) -> None:
+    assert agent.Agent.level(option) == level
+
+
+@pytest.mark.parametrize(("option", "value", "raw"), [
+    ("SO_KEEPALIVE", "1", struct.pack("@i", 1)), ("SO_LINGER", "0", struct.pack("@ii", 1, 0)),
+    ("SO_RCVTIMEO", "1500", struct.pack("@ll", 1, 500000)), ("SO_BINDTODEVICE", "lo", b"lo\0"),
+])
+def test_option_values_are_laid_out_as_in_c(option: str, value: str, raw: bytes) -> None:
+    assert agent.Agent.option_bytes(option, value) == raw
+
+
+# --- socket addresses ---------------------------------------------------------------------------------------
+
+
+def family(number: int) -> str:
+    """Two bytes in this machine's order, in hexadecimal."""
+    return number.to_bytes(2, sys.byteorder).hex()
+
+
+def word(number: int) -> str:
+    return number.to_bytes(4, sys.byteorder).hex()
+
+
+ONE = "0" * 31 + "1"  # ::1
+VECTORS = [
+    ("linux", "inet:127.0.0.1:80", family(2) + "0050 7f000001 0000000000000000"),
+    ("linux", "inet6:::1:443", family(10) + "01bb 00000000" + ONE + word(0)),
+    ("linux", "inet6:fe80::2%7:443", family(10) + "01bb 00000000 fe80000000000000 0000000000000002" + word(7)),
+    ("linux", "unix:a%20b", family(1) + "612062 00"),
+    ("linux", "abstract:ab%00", family(1) + "00 6162 00"),
+    ("linux", "unspec:", family(0) + "00" * 14),
+    ("linux", "bytes:00ff", "00ff"),
+    ("linux", "bytes:", ""),
+    ("darwin", "inet:127.0.0.1:80", "10 02 0050 7f000001 0000000000000000"),
+    ("darwin", "inet6:::1:443", "1c 1e 01bb 00000000" + ONE + word(0)),
+    ("darwin", "unix:a", "04 01 61 00"),
+    ("darwin", "unspec:", "10 00" + "00" * 14),
+    ("freebsd", "inet6:::1:443", "1c 1c 01bb 00000000" + ONE + word(0)),
+    ("freebsd", "inet:1.2.3.4:5", "10 02 0005 01020304" + "00" * 8),
+    ("dragonfly", "inet6:::1:443", "1c 1c 01bb 00000000" + ONE + word(0)),
+    ("netbsd", "inet6:::1:443", "1c 18 01bb 00000000" + ONE + word(0)),
+    ("openbsd", "inet6:::1:443", "1c 18 01bb 00000000" + ONE + word(0)),
+    ("sunos", "inet:127.0.0.1:80", family(2) + "0050 7f000001 0000000000000000"),
+    (
+        "sunos",
+        "inet6:fe80::2%7:443",
+        family(26) + "01bb 00000000 fe80000000000000 0000000000000002" + word(7) + word(0),
+    ),
+    ("cygwin", "inet6:::1:443", family(23) + "01bb 00000000" + ONE + word(0)),
+]
+
+
+@pytest.mark.parametrize(("system", "text", "raw"), VECTORS)
+def test_addresses_are_laid_out_byte_by_byte(system: str, text: str, raw: str) -> None:
+    assert agent.LAYOUTS[system].encode(text).hex() == raw.replace(" ", "")
+
+
+@pytest.mark.parametrize(("system", "size"), [(system, 32 if system == "sunos" else 28) for system in agent.LAYOUTS])
+def test_sockaddr_in6_has_the_size_of_the_platform(system: str, size: int) -> None:
+    assert len(agent.LAYOUTS[system].encode("inet6:::1:1")) == size
+
+
+PORTS = st.integers(0, 65535)
+INET = st.builds(
+    lambda host, port: f"inet:{socket.inet_ntop(socket.AF_INET, host)}:{port}", st.binary(min_size=4, max_size=4), PORTS
+)
+INET6 = st.builds(
+    lambda host, scope, port: f"inet6:{socket.inet_ntop(socket.AF_INET6, host)}{f'%{scope}' if scope else ''}:{port}",
+    st.binary(min_size=16, max_size=16),
+    st.just(0) | st.integers(1, 2**32 - 1),
+    PORTS,
+)
+UNIX = st.builds(
+    lambda path: "unix:" + quote(path), st.binary(min_size=1, max_size=103).filter(lambda path: 0 not in path)
+)
+ABSTRACT = st.builds(
+    lambda name: "abstract:" + quote(name), st.binary(min_size=1, max_size=100).filter(lambda name: name.strip(b"\0"))
+)
+
+
+@pytest.mark.parametrize("system", agent.LAYOUTS)
+@given(text=INET | INET6 | UNIX | ABSTRACT)
+def test_addresses_come_back_as_they_were(system: str, text: str) -> None:
+    layout = agent.LAYOUTS[system]
+    raw = layout.encode(text)
+    assert layout.decode(raw) == text
+    if layout.has_len:
+        assert raw[0] == len(raw)
+
+
+@pytest.mark.parametrize("system", agent.LAYOUTS)
+@given(raw=st.binary(max_size=140))
+def test_any_bytes_are_some_address(system: str, raw: bytes) -> None:
+    text = agent.LAYOUTS[system].decode(raw)
+    assert re.fullmatch(r"unnamed|(inet|inet6|unix|abstract|bytes):\S*", text)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("", "unnamed"),
+        ("01", "unnamed"),
+        (family(1), "unnamed"),
+        (family(1) + "00" * 10, "unnamed"),
+        (family(1) + "612f00ff", "unix:a/"),
+        (family(1) + "6162", "unix:ab"),
+        (family(2) + "0050", "bytes:" + family(2) + "0050"),
+        (family(99) + "00", "bytes:" + family(99) + "00"),
+    ],
+)
+def test_names_as_a_kernel_writes_them(raw: str, text: str) -> None:
+    assert agent.LAYOUTS["linux"].decode(bytes.fromhex(raw)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "inet:1.2.3:4",
+        "inet:1.2.3.4",
+        "inet:1.2.3.4:",
+        "inet:1.2.3.4:65536",
+        "inet:1.2.3.4:-1",
+        "inet6:1.2.3.4:5",
+        "inet6:::1%x:5",
+        "ipx:1",
+        "",
+        "bytes:1",
+    ],
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(agent.BadRequest):
+        agent.Address(text)
+
+
+def test_length_claimed_may_be_wrong_but_the_buffer_is_not() -> None:
+    """A kernel that believes the claim reads no memory that is not there."""
+    for claim, room in (("0", 16), ("-1", 16), ("15", 16), ("28", 28), ("65536", 65536), ("2147483647", 65536)):
+        address = agent.Address("inet:127.0.0.1:80", claim)
+        assert (address.length.value, len(address.pointer)) == (int(claim), room)
+
+
+@pytest.mark.parametrize(
+    ("options", "raw"),
+    [
+        ({"family": "AF_INET6"}, socket.AF_INET6.to_bytes(2, sys.byteorder) + b"\0\x50"),
+        ({"port": "443"}, bytes.fromhex(family(2)) + b"\x01\xbb"),
+    ],
+)
+def test_family_and_port_overwrite_what_the_address_says(options: Mapping[str, Any], raw: bytes) -> None:
+    if agent.LAYOUT.has_len:
+        pytest.skip("the vector is of a platform without sa_len")
+    assert agent.Address("inet:127.0.0.1:80", **options).pointer.raw[:4] == raw

@@ -1,0 +1,542 @@
+"""The agent in C: it says what agent.py says, line by line, and each of its flavours is built without a warning."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import pytest
+
+from fixtures import targets
+from suites.selftest import test_agent
+from suites.selftest.test_agent import (  # noqa: F401 - collected here too, and given the hand below
+    Hand,
+    test_each_verb_answers,
+    test_empty_lines_and_comments_are_not_answered,
+    test_end_of_input_ends_a_call_that_blocks,
+    test_end_of_input_ends_a_call_that_waits_on_a_thread,
+    test_end_of_input_ends_it,
+    test_greeting_tells_what_there_is,
+    test_other_calls_are_made_while_one_waits,
+    test_requests_typed_ahead_are_answered_in_order,
+    test_requests_typed_ahead_are_served_after_the_end_of_input,
+    test_reset_is_refused_while_a_call_blocks,
+    test_reset_leaves_nothing,
+    test_rubbish_is_answered,
+    test_signal_interrupts_a_call_that_waits,
+    test_signal_restarts_a_call_that_waits,
+)
+
+SOURCE = targets.HERE / "agent.c"
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2")
+COMPILE_S = 120.0
+
+# --- the flavours -------------------------------------------------------------------------------------------
+
+
+class Build(NamedTuple):
+    """How one flavour is made. header: what must be there. runs: whether this machine itself runs it."""
+
+    compiler: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    header: str = ""
+    runs: bool = True
+
+
+BUILDS = {
+    "posix": Build("cc", after=("-pthread",)),
+    "musl": Build("musl-gcc", ("-static",)),
+    "i386": Build("cc", ("-m32",), ("-pthread",), "sys/socket.h"),
+    "io_uring": Build("cc", ("-DCONNECT_IO_URING",), ("-luring", "-pthread"), "liburing.h"),
+    "lwip": Build("cc", ("-DCONNECT_LWIP", "-I/usr/include/lwip"), ("-llwip", "-pthread"), "lwip/sockets.h"),
+    "winsock": Build("x86_64-w64-mingw32-gcc", ("-static",), ("-lws2_32",), runs=False),
+}
+
+
+def lack(build: Build) -> str:
+    """What this machine lacks to make a flavour; empty if nothing."""
+    if not shutil.which(build.compiler):
+        return f"there is no C compiler {build.compiler}"
+    if build.header:
+        command = [build.compiler, *build.before, "-E", "-include", build.header, "-xc", os.devnull]
+        if subprocess.run(command, capture_output=True, timeout=COMPILE_S, check=False).returncode:
+            return f"{' '.join((build.compiler, *build.before))} finds no <{build.header}>"
+    return ""
+
+
+@functools.cache
+def made(flavour: str, folder: Path) -> Path:
+    """The agent of a flavour; skips where it cannot be made, fails where the compiler warns."""
+    build = BUILDS[flavour]
+    if reason := lack(build):
+        pytest.skip(reason)
+    program = folder / f"agent-{flavour}"
+    command = [build.compiler, *WARNINGS, *build.before, "-o", str(program), str(SOURCE), *build.after]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_S, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    return program
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("agents")
+
+
+@pytest.fixture(scope="session")
+def posix(programs: Path) -> Path:
+    return made("posix", programs)
+
+
+Start = Callable[..., Hand]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts agents, and ends them after the test."""
+    hands = []
+
+    def started(cwd: Path, *command: str | Path, **environment: str) -> Hand:
+        cwd.mkdir(exist_ok=True)
+        hands.append(Hand(cwd, *map(str, command), **environment))
+        return hands[-1]
+
+    yield started
+    for it in hands:
+        it.close()
+
+
+@pytest.fixture
+def hand(posix: Path, tmp_path: Path, start: Start) -> Hand:
+    """A fresh agent in an empty folder, which for once is the one in C."""
+    return start(tmp_path, posix)
+
+
+@pytest.mark.parametrize("flavour", BUILDS)
+def test_it_is_built_without_a_warning_and_refuses_a_closed_port(flavour: str, programs: Path, tmp_path: Path,
+                                                                        start: Start) -> None:
+    program = made(flavour, programs)
+    if not BUILDS[flavour].runs:
+        return
+    it = start(tmp_path, program)
+    assert it.greeting.startswith("hello protocol=1 agent=c-")
+    it.do("socket deaf AF_INET SOCK_STREAM", "bind deaf inet:127.0.0.1:0", "socket c AF_INET SOCK_STREAM")
+    assert it.say(f"connect c {it.name('deaf')}") in ("ECONNREFUSED", "ECONNRESET")
+    assert it.end() == 0
+
+
+# --- as agent.py --------------------------------------------------------------------------------------------
+
+# Requests of both; <name> is the address of that socket. What they answer is compared, not listed.
+CONVERSATIONS = {
+    "internet": """
+        socket server {domain} SOCK_STREAM
+        setsockopt server IPV6_V6ONLY 0
+        bind server {loopback}
+        listen server 5
+        socket client {domain} SOCK_STREAM
+        setsockopt client IPV6_V6ONLY 0
+        getsockname client
+        connect client <server>
+        getsockname client
+        getpeername client
+        connect client <server>
+        accept server accepted
+        getpeername accepted
+        send accepted data=%00%7F%80%FF/_.-~%25
+        recv client size=4 flags=MSG_PEEK
+        recv client
+        shutdown accepted SHUT_WR
+        poll client events=POLLIN|POLLOUT|POLLRDHUP
+        recv client
+        close accepted
+        socket heard {domain} SOCK_DGRAM
+        bind heard {loopback}
+        socket talker {domain} SOCK_DGRAM
+        bind talker {loopback}
+        sendto talker <heard> data=a
+        recvfrom heard
+        connect heard <talker>
+        sendto talker <heard> data=b
+        recvfrom heard
+        getpeername heard
+        connect heard unspec:
+        getpeername heard
+        getsockname heard
+        reset
+        getsockname heard
+        """,
+    "paths": """
+        socket server AF_UNIX {type}
+        bind server {kind}:a%20%C3%BC~'s
+        listen server 0
+        getsockname server
+        getpeername server
+        socket client AF_UNIX {type}
+        getsockname client
+        connect client <server>
+        getpeername client
+        getsockname client
+        socket other AF_UNIX {type} flags=SOCK_NONBLOCK
+        connect other <server>
+        connect other <server>
+        connect other {kind}:missing
+        connect other {kind}:
+        connect other {kind}:%00
+        connect other unix:missing/missing
+        accept server accepted
+        send client data=x
+        recvfrom accepted
+        recvfrom client flags=MSG_DONTWAIT
+        bind client {kind}:a%20%C3%BC~'s
+        bind client {kind}:b
+        bind other {kind}:b
+        connect other bytes:0100
+        connect other bytes:01006100 len=3
+        connect other unix:a%20%C3%BC~'s len=200
+        socket datagram AF_UNIX SOCK_DGRAM
+        connect datagram <server>
+        connect datagram unspec:
+        reset
+        """,
+    "pending": """
+        socket full AF_INET SOCK_STREAM
+        bind full inet:127.0.0.1:0
+        listen full 0
+        socket a AF_INET SOCK_STREAM
+        connect a <full>
+        socket b AF_INET SOCK_STREAM flags=SOCK_NONBLOCK
+        connect b <full>
+        socket c AF_INET SOCK_STREAM
+        fcntl c F_GETFL
+        fcntl c F_SETFL flags=O_NONBLOCK
+        fcntl c F_GETFL
+        connect c <full>
+        connect c <full>
+        getsockopt c SO_ERROR
+        getpeername c
+        poll c events=POLLIN|POLLOUT timeout=0
+        poll c timeout=0
+        wait c poll input,output timeout=0
+        wait c select input,output,exceptional timeout=0
+        wait c epoll output,input timeout=0
+        accept-all full
+        wait a poll output
+        wait a select output,input timeout=0
+        wait a epoll exceptional,output timeout=1
+        wait a kqueue output
+        wait a ports output
+        wait a poll in
+        wait a epoll
+        close a
+        wait a epoll output timeout=0
+        wait a poll output timeout=0
+        pipe p
+        poll p events=POLLIN timeout=0
+        wait p select input timeout=0
+        file f
+        open f f
+        wait f epoll input timeout=0
+        socket refused AF_INET SOCK_STREAM flags=SOCK_NONBLOCK|SOCK_CLOEXEC
+        socket deaf AF_INET SOCK_STREAM
+        bind deaf inet:127.0.0.1:0
+        connect refused <deaf>
+        poll refused events=POLLOUT
+        wait refused poll output
+        getsockopt refused SO_ERROR
+        getsockopt refused SO_ERROR
+        reset
+        """,
+    "arguments": """
+        socket server AF_INET SOCK_STREAM
+        bind server inet:127.0.0.1:0
+        listen server 5
+        socket c AF_INET SOCK_STREAM
+        connect c null:
+        connect c null: len=16
+        connect c bad:
+        connect c bad: len=0
+        connect c bytes:
+        connect c bytes:02
+        connect c bytes:0200000A7f000001
+        connect c bytes:0200000a7f0000010000000000000000
+        connect c bytes:0200000a7f00000100000000000000000
+        connect c bytes:xx
+        connect c <server> len=0
+        connect c <server> len=1
+        connect c <server> len=15
+        connect c <server> len=-1
+        connect c <server> len=2147483647
+        connect c <server> len=129
+        connect c <server> len=x
+        connect c <server> family=AF_UNIX
+        connect c <server> family=77
+        connect c <server> family=AF_INET6
+        connect c <server> family=AF_NONE
+        connect c unspec: family=AF_INET
+        connect c <server> port=0
+        connect c <server> port=-1
+        connect c <server> port=65536
+        connect c inet:127.0.0.1:0
+        connect c inet:127.0.0.1:
+        connect c inet:127.0.0.1:1x
+        connect c inet:127.0.0.1
+        connect c inet:300.0.0.1:1
+        connect c inet6:::1:1
+        connect c inet6:fe80::1%x:1
+        connect c inet6:fe80::1%1:1
+        connect c inet6:::1
+        connect c ipx:1
+        connect c <server> len=128
+        connect c <server> 128 AF_INET
+        connect c <server> family=AF_INET 16
+        connect c <server> 16 len=16
+        connect c <server> len=16 len=15
+        socket
+        socket s AF_INET SOCK_NONE
+        socket s AF_INET SOCK_STREAM IPPROTO_TCP
+        socket s AF_INET SOCK_STREAM protocol=IPPROTO_NOWHERE
+        socket s AF_INET SOCK_STREAM protocol=IPPROTO_UDP
+        socket s AF_INET SOCK_STREAM protocol=IPPROTO_MPTCP
+        socket s AF_INET 77
+        socket s 77 SOCK_STREAM
+        socket s AF_INET SOCK_STREAM|SOCK_NONBLOCK
+        socket s AF_INET SOCK_STREAM| 0
+        socket s AF_INET 1-1
+        socket s AF_INET SOCK_STREAM 0 0 0
+        listen
+        listen s
+        listen s -1
+        listen s 0x10
+        shutdown c SHUT_SOME
+        shutdown nobody SHUT_SOME
+        shutdown s SHUT_RD
+        accept c x
+        accept-all c
+        getpeername s
+        send c data
+        sendto c null: data=%00
+        sendto c unspec: data=x flags=MSG_NOSIGNAL|MSG_DONTWAIT
+        sendto s ipx:1 x
+        recv s
+        recv s size=x
+        recvfrom s flags=MSG_NONE
+        descriptor d 777
+        descriptor d 7x
+        connect d <server>
+        poll d events=POLLIN timeout=0
+        descriptor d -1
+        connect d <server>
+        poll d events=POLLIN timeout=0
+        fcntl s F_GETFL flags=O_NONE
+        fcntl s F_SETFL flags=O_NONE
+        fcntl s F_NONE
+        reset
+        """,
+    "options": """
+        socket s AF_INET SOCK_STREAM
+        setsockopt s SO_SNDTIMEO 1500
+        getsockopt s SO_SNDTIMEO
+        setsockopt s SO_RCVTIMEO 0
+        setsockopt s SO_RCVTIMEO -1
+        setsockopt s SO_LINGER 3
+        getsockopt s SO_LINGER
+        setsockopt s SO_LINGER x
+        setsockopt s SO_KEEPALIVE value=1
+        getsockopt s SO_KEEPALIVE
+        setsockopt s TCP_SYNCNT 1
+        getsockopt s TCP_SYNCNT
+        setsockopt s TCP_USER_TIMEOUT 300
+        getsockopt s TCP_USER_TIMEOUT
+        setsockopt s IP_LOCAL_PORT_RANGE 65536
+        setsockopt s IP_BIND_ADDRESS_NO_PORT 1
+        setsockopt s SO_BINDTODEVICE nothing
+        setsockopt s IPV6_V6ONLY 1
+        setsockopt s SO_REUSEADDR AF_INET
+        setsockopt s SO_REUSEADDR yes
+        setsockopt s NO_REUSEADDR 1
+        setsockopt nobody SO_NONE 1
+        getsockopt s SO_TYPE
+        getsockopt s SO_PROTOCOL
+        getsockopt s SO_DOMAIN
+        getsockopt s SO_ACCEPTCONN
+        getsockopt s SO_NONE
+        getsockopt s IPX_NONE
+        getsockopt s TCP_NODELAY
+        getsockopt s TCP_DEFER_ACCEPT
+        getsockopt s TCP_FASTOPEN_CONNECT
+        getsockopt nobody SO_NONE
+        reset
+        """,
+    "files": """
+        file a%2Fb
+        file a%
+        file a%2
+        file a%zz
+        file a%20b
+        file a%20b
+        open f a%20b flags=O_WRONLY|O_APPEND
+        open f a%20b flags=O_NONE
+        open f missing
+        open f .
+        open f /dev/null
+        open f a%20b flags=O_PATH
+        connect f inet:127.0.0.1:1
+        getsockopt f SO_TYPE
+        fcntl f F_GETFL
+        mkdir d
+        mkdir d
+        mkdir missing/d
+        mkdir a%20b/d
+        symlink loop loop
+        open l loop
+        symlink d/link a%20b
+        mkfifo d/fifo
+        chmod d/fifo 0444
+        chmod d/fifo 9
+        chmod d/fifo
+        chmod d 0000
+        unlink d
+        unlink nothing
+        unlink loop
+        pipe p
+        send p data=x
+        close p
+        close p
+        socketpair x y AF_UNIX SOCK_DGRAM
+        socketpair x y AF_NONE SOCK_NONE
+        socketpair x y AF_UNIX SOCK_NONE
+        send x data=one
+        recv y size=2
+        recv y size=0 flags=MSG_DONTWAIT
+        recv y flags=MSG_DONTWAIT
+        dlsym connect nothing
+        dlsym connect
+        reset
+        """,
+    "threads": """
+        socket u AF_UNIX SOCK_STREAM
+        bind u unix:queue
+        listen u 0
+        socket a AF_UNIX SOCK_STREAM
+        connect a <u>
+        sigaction SIGUSR1
+        sigaction SIGUSR2 flags=SA_RESTART
+        sigaction SIGNONE
+        sigaction SIGKILL
+        socket b AF_UNIX SOCK_STREAM
+        connect b <u> thread=t
+        pthread_kill t SIGUSR2 times=5
+        reset
+        accept u accepted
+        pthread_join t
+        pthread_join t
+        socket c AF_UNIX SOCK_STREAM
+        connect c <u> thread=t
+        pthread_kill t SIGUSR1
+        pthread_kill t SIGUSR1
+        pthread_kill t SIGUSR1 times=1
+        pthread_kill t SIGNONE
+        pthread_kill t SIGUSR1 times=x
+        pthread_join t
+        connect nobody <u> thread=t
+        connect c ipx:1 thread=t
+        connect c null: thread=t
+        pthread_join t
+        connect c <u> thread=one
+        accept u accepted
+        pthread_join one
+        accept u accepted
+        connect-many m <u> AF_UNIX SOCK_STREAM 1 1
+        connect-many m unix:missing AF_UNIX SOCK_STREAM each=2 threads=3
+        connect-many m unix:missing AF_UNIX SOCK_STREAM each=2
+        connect-many m ipx:1 AF_UNIX SOCK_STREAM each=2 threads=1
+        connect-many m unix:missing AF_UNIX 77 each=2 threads=2
+        reset
+        """,
+}
+LOOPBACKS = {"AF_INET": ("AF_INET", "inet:127.0.0.1:0"), "AF_INET6": ("AF_INET6", "inet6:::1:0"),
+             "v4-mapped": ("AF_INET6", "inet6:::ffff:127.0.0.1:0")}
+TALKS = {
+    **{f"internet-{name}": CONVERSATIONS["internet"].format(domain=domain, loopback=loopback)
+       for name, (domain, loopback) in LOOPBACKS.items()},
+    **{f"paths-{kind}-{type_}": CONVERSATIONS["paths"].format(kind=kind, type=type_)
+       for kind in ("unix", "abstract") for type_ in ("SOCK_STREAM", "SOCK_SEQPACKET")},
+    **{name: CONVERSATIONS[name] for name in ("pending", "arguments", "options", "files", "threads")},
+}
+
+
+def conversation(it: Hand, talk: str) -> list[str]:
+    """Each request with its answer, but for ports, which the kernel chooses, and the words of errors."""
+    heard = []
+    for written in map(str.strip, talk.strip().splitlines()):
+        request = re.sub(r"<(\w+)>", lambda name: it.name(name[1]), written)
+        told = it.say(request)
+        told = re.sub(rf"^error {request.split()[0]}: .*", "error", told)
+        heard.append(f"{written}: " + re.sub(r"(inet6?:\S+):[1-9]\d*", r"\1:PORT", told))
+    return heard
+
+
+@pytest.mark.parametrize("talk", TALKS)
+@pytest.mark.parametrize("flavour", ["posix", "musl", "i386"])
+def test_it_answers_as_agent_py_does(talk: str, flavour: str, programs: Path, tmp_path: Path, start: Start) -> None:
+    in_c = conversation(start(tmp_path / "c", made(flavour, programs)), TALKS[talk])
+    in_python = conversation(start(tmp_path / "python"), TALKS[talk])
+    assert in_c == in_python
+    assert [list((tmp_path / name).iterdir()) for name in ("c", "python")] == [[], []]
+
+
+def test_its_greeting_is_that_of_agent_py(hand: Hand, tmp_path: Path, start: Start) -> None:
+    of_c, of_python = (dict(word.split("=", 1) for word in it.greeting.split()[1:]) for it in (hand, start(tmp_path)))
+    assert {key for key in of_c if of_c[key] != of_python[key]} == {"agent"}
+    assert set(of_python) - set(of_c) <= {"preloaded", "SO_PROTOCOL"}  # proofs of layers that are preloaded
+
+
+def test_greeting_passes_on_the_worlds_it_is_told(posix: Path, tmp_path: Path, start: Start) -> None:
+    worlds = json.dumps({"failing-directory": {"AF_UNIX": "/srv/e"}})
+    it = start(tmp_path, posix, CONNECT_WORLDS=worlds)
+    assert it.greeting.endswith(" worlds=" + quote(worlds, safe=""))
+
+
+def test_a_long_request_is_answered(hand: Hand) -> None:
+    hand.do("socketpair a b AF_UNIX SOCK_STREAM", "send a data=" + "%41" * 20000)
+    assert hand.say("recv b size=20000") == "ok data=" + "A" * 20000
+
+
+PARENT = test_agent.PARENT.replace('sys.executable, "-I", "-S", ', "")
+
+
+def test_it_dies_with_its_parent_though_a_call_blocks(posix: Path, tmp_path: Path, start: Start) -> None:
+    parent = start(tmp_path, sys.executable, "-c", PARENT, posix)  # what it hears is the agent
+    assert parent.hear() == "ok"
+    os.kill(parent.process.pid, signal.SIGKILL)
+    assert parent.hear() == ""  # nobody is left who could write
+
+
+# --- lacks, and native names --------------------------------------------------------------------------------
+
+
+def test_what_lwip_lacks_is_unsupported(programs: Path, tmp_path: Path, start: Start) -> None:
+    it = start(tmp_path, made("lwip", programs))
+    assert "mkfifo" not in it.greeting
+    assert it.say("mkfifo f") == "unsupported no mkfifo on this platform"
+    assert it.say("jump").startswith("error jump: ")
+
+
+def test_native_names_come_with_an_errno(tmp_path: Path) -> None:
+    """Winsock's numbers have names of their own, which results keep beside the canonical ones."""
+    greeting = "hello " + " ".join(f"{key}=1" for key in targets.GREETING)
+    script = f"echo '{greeting}'; read line; echo EAGAIN native=WSAEWOULDBLOCK"
+    it = targets.Agent(["sh", "-c", script], {}, str(tmp_path), 20.0)
+    assert it.call("connect c").observed() == {"ret": "EAGAIN", "native": "WSAEWOULDBLOCK"}
+    it.close()

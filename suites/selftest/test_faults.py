@@ -1,0 +1,139 @@
+"""A verdict that cannot fail is found out: where a target answers wrongly, the clauses of ERRORS fail.
+
+Every case of an ERRORS clause that this machine can play is played once; then what was seen at each step that the
+clause judges is falsified, and judged again.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fixtures import targets
+from specs import load
+from specs.judge import is_errno, judge, matches
+from specs.model import Case, Check, Entry, Profile, Transcript
+from suites import engine
+from suites.selftest import faulty
+
+ROOT = Path(load.__file__).parent.parent
+CLAUSES = load.clauses()
+ERRORS = [id_ for id_, clause in CLAUSES.items() if clause.file == "specs/clauses/errors.yaml"]
+CASES = [case for path in sorted((ROOT / "suites").rglob("*.yaml"))
+         for case in load.cases(path, CLAUSES, engine.vocabulary())]
+
+# Clauses whose cases this machine cannot play, with the reason.
+NOT_PLAYABLE = {"illumos.ENOSR": "only illumos and Solaris have STREAMS resources to run out of"}
+
+
+class Native:
+    """This machine, and what it did in the cases that were played so far; those that wait are begun at once."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        (target,) = targets.choose(load.targets(targets.FILE), ["native"]).values()
+        self.session = targets.Session(target)
+        self.session.open()
+        self.profile: Profile = load.profile(target.platform, CLAUSES)
+        self.played: dict[str, Transcript] = {}
+        self.waiting = {case.id: pool.submit(engine.play, case, self.session, own=True) for case in CASES
+                        if engine.waits(case) and not set(ERRORS).isdisjoint(case.clauses)}
+
+    def play(self, case: Case) -> Transcript:
+        if case.id in self.waiting:
+            return self.waiting[case.id].result()
+        if case.id not in self.played:
+            self.played[case.id] = engine.play(case, self.session)
+        return self.played[case.id]
+
+
+@pytest.fixture(scope="module")
+def native() -> Iterator[Native]:
+    with ThreadPoolExecutor(64) as pool:
+        made = Native(pool)
+        yield made
+        made.session.close()
+
+
+def faults(check: Check, entry: Entry, force: str) -> Iterator[Mapping[str, str]]:
+    """Outcomes that a clause does not allow, where this one was seen."""
+    yield {"ret": faulty.OTHER}
+    errors = all(is_errno(one) for one in check.allowed)
+    if errors and force != "may":
+        yield {"ret": "ok"}
+    for field in {field for one in check.allowed if not isinstance(one, str) for field in one}:
+        yield {**entry.observed, "ret": "ok", field: faulty.OTHER}
+        if field == "value" and entry.observed.get("value") != "ok":
+            yield {**entry.observed, "ret": "ok", "value": "ok"}
+
+
+def falsified(transcript: Transcript, index: int, observed: Mapping[str, str]) -> Transcript:
+    return replace(transcript, entries=[replace(entry, observed=observed) if entry.step == index else entry
+                                        for entry in transcript.entries])
+
+
+@pytest.mark.parametrize("clause", ERRORS)
+def test_every_fault_fails(native: Native, clause: str) -> None:
+    force = CLAUSES[clause].force(native.profile.manuals)
+    tried = 0
+    for case in (case for case in CASES if clause in case.clauses):
+        transcript = native.play(case)
+        declared = [one for one in native.profile.of(case) if one.clause == clause]
+        for index, step in enumerate(case.steps):
+            entry = transcript.of_step(index)
+            for check in (one for one in step.checks if one.clause == clause and entry):
+                assert entry
+                for observed in faults(check, entry, force):
+                    wrong = replace(entry, observed=observed)
+                    if any(matches(one.observed, wrong, transcript) for one in declared):
+                        continue  # that is how this system is known to be wrong
+                    found = judge(case, falsified(transcript, index, observed), CLAUSES, native.profile)
+                    told = f"{case.id}, step {index + 1}: {observed} is {found.steps.get(index)}"
+                    assert (found.steps[index][clause], found.clauses[clause]) == ("fails", "fails"), told
+                    assert found.verdict in ("fails", "crashed"), told
+                    tried += 1
+    assert bool(tried) != (clause in NOT_PLAYABLE), f"{tried} faults were laid under {clause}"
+
+
+def test_there_are_25_errors() -> None:
+    assert len({clause for clause in ERRORS if clause != "illumos.EINTR.goes-on"}) == 25
+
+
+# --- from end to end ----------------------------------------------------------------------------------------
+
+FILES = (
+    "suites/stream/EISCONN.yaml",
+    "suites/stream/ECONNREFUSED.yaml",
+    "suites/unix/EPROTOTYPE.yaml",
+    "suites/unix/ELOOP.yaml",
+)
+
+
+def test_faulty_target_fails_from_end_to_end(tmp_path: Path) -> None:
+    """Where connect(), or SO_ERROR after it, is to tell an errno, targets that tell another one, or success, fail."""
+    names = {fault: f"faulty-{fault}" for fault in faulty.FAULTS}
+    (tmp_path / "targets.yaml").write_text("".join(faulty.target(name, fault) for fault, name in names.items()))
+    command: list[str | Path] = [sys.executable, "-m", "pytest", "-q", "--targets", tmp_path / "targets.yaml", "--target",
+               ",".join(names.values()), "--results", tmp_path / "results", *FILES]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert told.returncode == 1, told.stdout + told.stderr
+    results = [json.loads(line) for line in (tmp_path / "results").read_text().splitlines()]
+    assert results[-1]["kind"] == "footer"
+    for file in FILES:
+        errno = Path(file).stem
+        for name in names.values():
+            verdicts = {
+                result["case"]: result["clauses"][f"illumos.{errno}"]
+                for result in results[1:-1]
+                if result["target"] == name
+                and result["case"].startswith(file)
+                and f"illumos.{errno}" in result["clauses"]
+            }
+            assert verdicts
+            assert {case: verdict for case, verdict in verdicts.items() if verdict != "fails"} == {}

@@ -1,0 +1,342 @@
+"""House rules: what holds between the rooms, and between the files that speak of one another."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import itertools
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from fixtures import agent, targets, world
+from specs import load
+from specs.judge import matches
+from specs.model import Case, Clause, Entry, Profile, Transcript
+from suites import engine
+
+ROOT = Path(load.__file__).parent.parent
+SELFTEST = Path(__file__).parent
+ROOMS = {"specs": {"specs"}, "fixtures": {"fixtures"}, "suites": {"suites", "specs", "fixtures"},
+         "reports": {"reports", "specs"}}
+TOP = {"conftest.py", "suites", "fixtures", "specs", "reports", "tox.ini", "README.md", "LICENSE"}
+
+# What reaches an operating system or a clock: not for those who are to be pure.
+IMPURE = {"socket", "select", "subprocess", "os", "time", "datetime", "random", "threading", "asyncio", "ctypes"}
+
+# Verbs that are no step of a scenario: fixtures make and break things with them, the harness resets.
+FIXTURES_ONLY = {"chmod", "descriptor", "file", "mkdir", "mkfifo", "open", "pipe", "reset", "symlink"}
+# A step that no agent performs: the engine makes the calls it records.
+ENGINE_ONLY = {"probe"}
+
+# Fixtures that no scenario is given, with the reason.
+UNUSED_FIXTURES: dict[str, str] = {}
+# Clauses that no case has to do with, with the reason.
+UNTESTED: dict[str, str] = {}
+
+
+# --- what there is ------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def files() -> tuple[Path, ...]:
+    """Every file that is, or is to be, under version control."""
+    try:
+        told = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                              capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this is no git checkout: what belongs to the suite is unknown")
+    return tuple(path for name in told.stdout.split("\0") if name and (path := ROOT / name).is_file())
+
+
+def below(folder: str, pattern: str) -> list[Path]:
+    return sorted(path for path in (ROOT / folder).rglob(pattern) if SELFTEST not in path.parents)
+
+
+SCENARIOS = below("suites", "*.yaml")
+PLATFORMS = sorted(path.stem for path in below("specs/platforms", "*.yaml"))
+
+
+@functools.cache
+def clauses() -> Mapping[str, Clause]:
+    return load.clauses()
+
+
+@functools.cache
+def cases_of(path: Path) -> list[Case]:
+    return load.cases(path, clauses(), engine.vocabulary())
+
+
+@functools.cache
+def cases() -> list[Case]:
+    return [case for path in SCENARIOS for case in cases_of(path)]
+
+
+@functools.cache
+def profiles() -> list[Profile]:
+    return [load.profile(platform, clauses()) for platform in PLATFORMS]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+# --- rooms --------------------------------------------------------------------------------------------------
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: an import that is relative"
+            yield node.module or ""
+
+
+def tops(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_what_they_may(room: str) -> None:
+    for path in below(room, "*.py"):
+        strangers = tops(path) & (ROOMS.keys() | {"conftest"}) - ROOMS[room]
+        assert not strangers, f"{name_of(path)} imports {', '.join(strangers)}"
+
+
+def test_specs_touch_no_operating_system() -> None:
+    for path in below("specs", "*.py"):
+        assert not tops(path) & IMPURE, name_of(path)
+
+
+def test_agent_needs_the_standard_library_alone() -> None:
+    assert tops(ROOT / "fixtures" / "agent.py") <= sys.stdlib_module_names
+
+
+def test_agent_is_written_for_the_oldest_python() -> None:
+    ast.parse((ROOT / "fixtures" / "agent.py").read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+def test_top_level_holds_nothing_else() -> None:
+    tops_ = {path.relative_to(ROOT).parts[0] for path in files()}
+    assert {name for name in tops_ if not name.startswith(".")} <= TOP
+
+
+def test_nobody_sleeps() -> None:
+    for path in below(".", "*.py") + sorted(SELFTEST.glob("*.py")):
+        if path in files():
+            slept = [
+                node.lineno
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(node, ast.Attribute | ast.Name)
+                and getattr(node, "attr", getattr(node, "id", "")) == "sleep"
+            ]
+            assert not slept, f"{name_of(path)}:{slept[0]}: nothing waits for a while; it waits for what it needs"
+
+
+def test_no_file_names_a_place_of_this_machine() -> None:
+    for path in files():
+        assert str(ROOT).encode() not in path.read_bytes(), name_of(path)
+
+
+# --- schemas and the files written by them ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", below("specs/schema", "*.json"), ids=name_of)
+def test_schemas_are_valid(path: Path) -> None:
+    jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
+
+
+YAML = [*((path, "scenarios") for path in SCENARIOS), *((path, "clauses") for path in below("specs/clauses", "*.yaml")),
+        *((path, "platforms") for path in below("specs/platforms", "*.yaml")), (targets.FILE, "targets")]
+
+
+@pytest.mark.parametrize(("path", "schema"), YAML, ids=[name_of(path) for path, _ in YAML])
+def test_yaml_is_valid_as_an_editor_sees_it(path: Path, schema: str) -> None:
+    content = load.read(path)
+    errors = [f"{'.'.join(map(str, error.absolute_path))}: {error.message}"
+              for error in jsonschema.Draft202012Validator(load.schema(schema)).iter_errors(content)]
+    assert not errors
+
+
+@pytest.mark.parametrize(("path", "schema"), YAML, ids=[name_of(path) for path, _ in YAML])
+def test_yaml_tells_editors_its_schema_and_fits_the_screen(path: Path, schema: str) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    told = re.fullmatch(r"# yaml-language-server: \$schema=(.+)", lines[0])
+    assert told
+    assert (path.parent / told[1]).resolve() == load.HERE / "schema" / f"{schema}.json"
+    assert max(map(len, lines)) <= 140
+
+
+# --- verbs --------------------------------------------------------------------------------------------------
+
+
+def test_schema_and_agent_have_the_same_verbs() -> None:
+    assert set(load.schema("scenarios")["$defs"]["verbs"]) - ENGINE_ONLY == set(agent.VERBS) - FIXTURES_ONLY
+
+
+def test_a_step_is_one_of_the_verbs() -> None:
+    definitions = load.schema("scenarios")["$defs"]
+    verbs = set(definitions["verbs"])
+    assert set(definitions["step"]["dependentSchemas"]) == verbs
+    assert {one["required"][0] for one in definitions["step"]["anyOf"]} == verbs
+
+
+# The engine spells these itself: World.socket and Play.request make one request, or several, of them.
+SPELT_BY_ENGINE = {"socket": {"name", "domain", "type", "protocol", "flags"},
+                   "connect-many": {"_name", "address", "domain", "type", "threads", "each"},
+                   "wait": {"name", "facility", "events", "timeout"}}
+
+
+@pytest.mark.parametrize("verb", sorted(set(agent.VERBS) - FIXTURES_ONLY))
+def test_agent_takes_the_operands_of_the_schema(verb: str) -> None:
+    parameters = list(inspect.signature(agent.VERBS[verb]).parameters)[1:]
+    if verb in SPELT_BY_ENGINE:
+        assert set(parameters) == SPELT_BY_ENGINE[verb]
+        return
+    operands = set(load.schema("scenarios")["$defs"]["verbs"][verb]["properties"]) - {verb, "expect", "clause"}
+    places = engine.PLACES.get(verb, ())
+    assert set(places) <= operands
+    named = {engine.SPELT.get(operand, operand) for operand in operands - set(places)}
+    assert named <= set(parameters[1 + len(places):]), "an operand that the agent does not take"
+
+
+def test_every_verb_is_used() -> None:
+    used = {step.verb for case in cases() for step in case.steps}
+    assert set(load.schema("scenarios")["$defs"]["verbs"]) <= used
+
+
+def test_fixtures_use_the_verbs_that_are_theirs() -> None:
+    source = (ROOT / "fixtures" / "world.py").read_text(encoding="utf-8")
+    assert all(f'"{verb}"' in source for verb in FIXTURES_ONLY - {"reset"})
+
+
+# --- clauses, scenarios, fixtures ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=name_of)
+def test_scenario_file_loads(path: Path) -> None:
+    assert cases_of(path)
+
+
+DRAWN = below("suites", "test_*.py")
+
+
+def drawn_scenarios() -> set[str]:
+    """The scenarios of drawn tests, as `suites/FILE::scenario`."""
+    return {f"{name_of(path)}::{node.name.removeprefix('test_').replace('_', '-')}" for path in DRAWN
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef)
+            if "drawn" in {argument.arg for argument in node.args.args}}
+
+
+def drawn_words(pattern: str) -> set[str]:
+    """What the scenarios in drawn tests speak of, by a pattern with one group."""
+    return set(itertools.chain.from_iterable(re.findall(pattern, path.read_text(encoding="utf-8")) for path in DRAWN))
+
+
+def test_every_clause_has_a_case() -> None:
+    judged = {clause for case in cases() for clause in case.clauses} | drawn_words(r"[a-z0-9-]+(?:\.[A-Za-z0-9_-]+)+")
+    assert clauses().keys() - judged == UNTESTED.keys()
+
+
+def test_every_fixture_is_given() -> None:
+    given = {given.fixture for case in cases() for given in case.given} | drawn_words(r"{([a-z-]+): ")
+    assert set(world.FIXTURES) - given == UNUSED_FIXTURES.keys()
+
+
+def test_every_fixture_says_what_it_promises() -> None:
+    for word, fixture in world.FIXTURES.items():
+        assert re.fullmatch(r"[A-Z].*\.", (fixture.__doc__ or "").splitlines()[0]), word
+
+
+def test_case_ids_are_unique() -> None:
+    assert [case for case, count in Counter(case.id for case in cases()).items() if count > 1] == []
+
+
+def test_node_ids_survive_a_shell_and_a_file_name() -> None:
+    for case in cases():
+        file, name = r"suites/[a-z]+/[A-Za-z0-9_-]+\.yaml", r"[a-z][a-z0-9-]*(\[[A-Za-z0-9._+=-]+\])?"
+        assert re.fullmatch(f"{file}::{name}", case.id), case.id
+
+
+def test_summaries_are_sentences() -> None:
+    for case in cases():
+        assert re.fullmatch(r"([A-Z(]|[a-z_]+\(\)|[a-z]+_).*[^.]\.", case.summary), f"{case.file}:{case.line}: {case.summary}"
+        assert not re.search(r"\. [A-Z]", case.summary), f"{case.file}:{case.line}: more than one sentence"
+
+
+def test_clauses_are_sentences() -> None:
+    for clause in clauses().values():
+        assert re.fullmatch(r"\S.*[^.]\.", clause.says), clause.id
+
+
+def test_unspecified_clauses_are_called_so() -> None:
+    """A clause is unspecified when no document is cited for it, and then alone."""
+    for clause in clauses().values():
+        documents = [citation.document for citation in clause.cited]
+        assert (documents == ["unspecified"]) == clause.id.startswith("unspecified."), clause.id
+        assert all((citation.force == "unspecified") == (citation.document == "unspecified")
+                   for citation in clause.cited), clause.id
+
+
+def test_what_no_document_settles_is_expected_of_unspecified_clauses_alone() -> None:
+    for case in cases():
+        for step in case.steps:
+            for check in step.checks:
+                if "any" in check.allowed:
+                    assert check.clause.startswith("unspecified."), f"{case.file}:{step.line}"
+
+
+# --- platforms ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_profile_loads_with_what_it_inherits(platform: str) -> None:
+    assert load.profile(platform, clauses()).manuals[0] == platform
+
+
+def test_every_deviation_matches_a_case() -> None:
+    assert [line for profile in profiles() for line in load.unmatched(profile, cases(), drawn_scenarios())] == []
+
+
+def test_every_deviation_is_explained() -> None:
+    for profile in profiles():
+        for entry in profile.deviations:
+            assert all(word.strip() for word in (entry.because, entry.source)), f"{entry.file}:{entry.line}"
+
+
+def test_no_deviation_is_what_the_clause_allows() -> None:
+    """Such an entry is stale on every system: what it declares conforms."""
+    for profile in profiles():
+        for case in cases():
+            for entry in profile.of(case):
+                allowed = [one for step in case.steps for check in step.checks if check.clause == entry.clause
+                           for one in check.allowed]
+                assert any(one != entry.observed for one in allowed), f"{entry.file}:{entry.line}: {case.id}"
+
+
+def test_every_target_has_its_platform() -> None:
+    entries: Mapping[str, Any] = load.targets(targets.FILE)
+    named = {name: entry["platform"] for name, entry in entries.items() if "{host}" not in entry["platform"]}
+    assert set(named.values()) <= set(PLATFORMS)
+
+
+def test_matching_knows_every_field_that_verbs_give_back() -> None:
+    """A field that `returns` promises and no answer holds matches nothing."""
+    fields = load.schema("scenarios")["$defs"]["fields"]["properties"]
+    for verb, definition in load.schema("scenarios")["$defs"]["verbs"].items():
+        assert set(definition.get("returns", ())) <= set(fields), verb
+        for field in definition.get("returns", ()):
+            entry = Entry("", verb, "s", "", {"ret": "ok"})
+            wanted = {"enum": "chosen"}.get(next(iter(fields[field])), "x")
+            assert not matches({field: wanted}, entry, Transcript([entry]))

@@ -1,0 +1,493 @@
+"""The judge as a pure function: what a transcript says about the clauses of its case."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specs.judge import Judgement, judge, matches, spell_allowed, spell_observed
+from specs.model import (
+    VERDICTS,
+    Allowed,
+    Case,
+    Check,
+    Citation,
+    Clause,
+    Deviation,
+    Entry,
+    Profile,
+    Step,
+    Transcript,
+    worst,
+)
+
+A, B = "illumos.EISCONN", "illumos.EALREADY"
+MAY, FREE, FOREIGN = "posix.may", "unspecified.state", "windows.WSAEINVAL"
+CLAUSES = {
+    id_: Clause(id_, "It says so.", tuple(Citation(*one) for one in cited), "clauses.yaml", 1)
+    for id_, *cited in (
+        (A, ("illumos", "ERRORS", "shall"), ("posix-2017", "ERRORS", "may")),
+        (B, ("illumos", "ERRORS", "shall")),
+        (MAY, ("posix-2017", "ERRORS", "may"), ("linux", "ERRORS", "shall")),
+        (FREE, ("unspecified", "no document", "unspecified")),
+        (FOREIGN, ("windows", "connect()", "shall")),
+    )
+}
+
+
+def step(*checks: tuple[str, Any], verb: str = "connect") -> Step:
+    """A step that expects of each clause what follows it: one outcome, or a list of them."""
+    made = [Check(clause, tuple(any_of) if isinstance(any_of, list) else (any_of,)) for clause, any_of in checks]
+    return Step(verb, "client", {"to": "peer"}, tuple(made), 7)
+
+
+def case(*steps: Step) -> Case:
+    return Case("suites/stream/a.yaml", "twice", "It fails.", {}, "inet", (), steps, 3)
+
+
+def seen(steps: Sequence[Step], *outcomes: str | Mapping[str, str], ended: tuple[str, str] | None = None) -> Transcript:
+    """What came back from the steps, in order; fewer than there are when it ended early."""
+    entries = []
+    for index, (one, outcome) in enumerate(zip(steps, outcomes, strict=False)):
+        observed = {"ret": outcome} if isinstance(outcome, str) else outcome
+        entries.append(Entry(one.text, one.verb, one.name, "", observed, index))
+    return Transcript(entries, {}, ended)
+
+
+def declared(clause: str, observed: Allowed, pattern: str = "*") -> Deviation:
+    return Deviation(clause, observed, "bug", "it always did", "a page", (pattern,), "linux.yaml", 5)
+
+
+def profile(*deviations: Deviation, manuals: Sequence[str] = ("linux",)) -> Profile:
+    return Profile(manuals[0], tuple(manuals), deviations)
+
+
+def judged(steps: Sequence[Step], *outcomes: str | Mapping[str, str], ended: tuple[str, str] | None = None,
+           on: Profile | None = None) -> Judgement:
+    return judge(case(*steps), seen(steps, *outcomes, ended=ended), CLAUSES, on or profile())
+
+
+READY = step()  # a precondition
+CHECK = step((A, "EISCONN"))
+DEAD = ("crashed", "connect(client, peer): the agent died")
+
+
+# --- the eight verdicts -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("verdict", "reason", "observed", "entry"), [
+    ("conforms", "", "EISCONN", None),
+    ("fails", "connect(client, peer) = 0, expected EISCONN", "ok", None),
+    ("fails", "connect(client, peer) = -1 EINVAL, expected EISCONN", "EINVAL", None),
+    ("fails", "connect(client, peer) = blocks, expected EISCONN", "blocks", None),
+    ("fails", "connect(client, peer) = returned 1, expected EISCONN", "returned=1", None),
+    ("deviates", "connect(client, peer) = 0, expected EISCONN", "ok", "ok"),
+    ("fails", "connect(client, peer) = -1 EINVAL, expected EISCONN", "EINVAL", "ok"),
+    ("stale", "linux.yaml:5 declares 0", "EISCONN", "ok"),
+    ("crashed", "connect(client, peer) = crashed, expected EISCONN", "crashed", None),
+    ("crashed", "connect(client, peer) = crashed, expected EISCONN", "crashed", "ok"),
+    ("deviates", "connect(client, peer) = crashed, expected EISCONN", "crashed", "crashed"),
+])
+def test_one_check(verdict: str, reason: str, observed: str, entry: str | None) -> None:
+    on = profile(declared(A, entry)) if entry else profile()
+    found = judged([READY, CHECK], "ok", observed, on=on)
+    assert (found.verdict, found.clauses, found.steps, found.reason) == (verdict, {A: verdict}, {1: {
+        A: "conforms" if verdict == "stale" else verdict}}, reason)
+
+
+@pytest.mark.parametrize(("verdict", "observed", "entry"), [
+    ("open", "EINVAL", None), ("open", "ok", None), ("deviates", "EINVAL", "EINVAL"), ("fails", "ok", "EINVAL"),
+])
+def test_what_no_document_settles(verdict: str, observed: str, entry: str | None) -> None:
+    """A fingerprint is open until the profile pins it; then anything else fails."""
+    on = profile(declared(FREE, entry)) if entry else profile()
+    found = judged([step((FREE, "any"))], observed, on=on)
+    assert (found.verdict, found.reason.endswith("expected what no document settles")) == (verdict, True)
+
+
+def test_precondition_that_fails_leaves_the_case_unresolved() -> None:
+    found = judged([READY, CHECK], "EINVAL")
+    assert (found.verdict, found.clauses, found.reason) == (
+        "unresolved", {A: "unresolved"}, "step 1, a precondition: connect(client, peer) = -1 EINVAL")
+
+
+def test_reason_of_the_play_is_told() -> None:
+    found = judged([READY, CHECK], ended=("unresolved", "peer: listen peer 16 = EINVAL"))
+    assert (found.verdict, found.reason) == ("unresolved", "peer: listen peer 16 = EINVAL")
+
+
+def test_unsupported_has_its_reason() -> None:
+    found = judged([READY, CHECK], ended=("unsupported", "the target has no verb poll"))
+    assert (found.verdict, found.clauses, found.reason) == (
+        "unsupported", {A: "unsupported"}, "the target has no verb poll")
+
+
+def test_check_that_the_target_cannot_make_is_unsupported() -> None:
+    found = judged([CHECK], "unsupported", ended=("unsupported", "no AF_LINK on this platform"))
+    assert (found.verdict, found.steps, found.reason) == ("unsupported", {}, "no AF_LINK on this platform")
+
+
+@pytest.mark.parametrize("outcomes", [(), ("ok",)])
+def test_transcript_that_breaks_off_is_unresolved(outcomes: Sequence[str]) -> None:
+    assert judged([READY, READY, CHECK], *outcomes).verdict == "unresolved"
+
+
+# --- forces -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("clause", "manuals", "observed", "verdict"), [
+    (A, ["linux"], "ok", "fails"), (MAY, ["linux"], "ok", "conforms"), (MAY, ["linux"], "EINVAL", "fails"),
+    (FOREIGN, ["linux"], "ok", "open"), (FOREIGN, ["wine", "windows"], "ok", "fails"),
+    (FOREIGN, ["linux"], "EISCONN", "conforms"),
+])
+def test_force_of_the_first_document_that_binds(clause: str, manuals: list[str], observed: str, verdict: str) -> None:
+    assert judged([step((clause, "EISCONN"))], observed, on=profile(manuals=manuals)).verdict == verdict
+
+
+@pytest.mark.parametrize(("allowed", "observed", "verdict"), [
+    (["EISCONN", "EINVAL"], "ok", "conforms"), ({"value": "ECONNREFUSED"}, {"ret": "ok", "value": "ok"}, "fails"),
+    ("blocks", "ok", "fails"), (["EISCONN", {"value": "ok"}], {"ret": "ok", "value": "EINVAL"}, "fails"),
+])
+def test_what_may_fail_may_succeed_only_where_errors_are_expected(allowed: Any, observed: Any, verdict: str) -> None:
+    assert judged([step((MAY, allowed))], observed).verdict == verdict
+
+
+# --- several checks -----------------------------------------------------------------------------------------
+
+
+def test_clauses_have_verdicts_of_their_own() -> None:
+    found = judged([step((A, "EISCONN"), (B, "ok"), (FREE, "any"))], "ok")
+    assert found.clauses == {A: "fails", B: "conforms", FREE: "open"}
+    assert (found.verdict, found.steps) == ("fails", {0: {A: "fails", B: "conforms", FREE: "open"}})
+
+
+def test_clause_has_the_worst_of_its_checks() -> None:
+    found = judged([CHECK, step((B, "ok")), CHECK], "EISCONN", "ok", "EINVAL")
+    assert found.clauses == {A: "fails", B: "conforms"}
+
+
+def test_reason_is_about_the_verdict() -> None:
+    """A fingerprint that was open before is not what made the case fail."""
+    found = judged([step((FREE, "any")), CHECK], "EINVAL", "ok")
+    assert (found.verdict, found.reason) == ("fails", "connect(client, peer) = 0, expected EISCONN")
+
+
+@pytest.mark.parametrize(
+    ("first", "verdict"),
+    [
+        ("fails", {A: "fails", B: "unsupported"}),
+        ("deviates", {A: "deviates", B: "unsupported"}),
+        ("open", {FREE: "open", B: "unsupported"}),
+    ],
+)
+def test_departure_leaves_later_clauses_untested(first: str, verdict: Mapping[str, str]) -> None:
+    """What follows a departure was led to by it: that a precondition then fails says nothing about later clauses."""
+    on = profile(declared(A, "ok")) if first == "deviates" else profile()
+    steps = [step((FREE if first == "open" else A, "EISCONN")), READY, step((B, "EALREADY"))]
+    found = judged(steps, "ok", "EINVAL", on=on)
+    assert (found.clauses, found.verdict) == (verdict, first)
+
+
+def test_departure_does_not_hide_later_checks_that_were_made() -> None:
+    found = judged([CHECK, step((B, "EALREADY"))], "ok", "ok")
+    assert found.clauses == {A: "fails", B: "fails"}
+
+
+def test_clause_of_which_a_check_was_not_made_has_not_passed() -> None:
+    found = judged([step((B, "EALREADY")), CHECK, READY, step((B, "EALREADY"))], "EALREADY", "ok", "EINVAL")
+    assert found.clauses == {A: "fails", B: "unsupported"}
+
+
+def test_deviation_whose_check_was_not_made_is_not_stale() -> None:
+    steps = [step((B, "EALREADY")), CHECK, READY, step((B, "EALREADY"))]
+    found = judged(steps, "EALREADY", "ok", "EINVAL", on=profile(declared(B, "ok"), declared(A, "ok")))
+    assert (found.clauses, found.verdict) == ({A: "deviates", B: "unsupported"}, "deviates")
+
+
+def test_departure_before_the_target_lacks_something_counts() -> None:
+    found = judged([CHECK, READY, step((B, "ok"))], "ok", "unsupported", ended=("unsupported", "no SO_NONE"))
+    assert (found.verdict, found.clauses) == ("fails", {A: "fails", B: "unsupported"})
+
+
+def test_probe_is_never_judged() -> None:
+    found = judged([step(verb="probe"), CHECK], {"ret": "ok", "SO_ERROR": "EINVAL"}, "EISCONN")
+    assert found.verdict == "conforms"
+
+
+# --- crashes ------------------------------------------------------------------------------------------------
+
+
+def test_crash_at_a_precondition_is_a_crash_of_what_was_not_reached() -> None:
+    found = judged([step((B, "ok")), READY, CHECK], "ok", "crashed", ended=DEAD)
+    assert (found.verdict, found.clauses, found.reason) == (
+        "crashed", {B: "conforms", A: "crashed"}, DEAD[1])
+
+
+def test_crash_at_a_check_is_a_crash_of_that_clause() -> None:
+    found = judged([CHECK, step((B, "ok"))], "crashed", ended=DEAD)
+    assert (found.verdict, found.clauses, found.reason) == (
+        "crashed", {A: "crashed", B: "unsupported"}, DEAD[1])
+
+
+def test_declared_crash_deviates() -> None:
+    found = judged([CHECK], "crashed", ended=("crashed", "the agent died"), on=profile(declared(A, "crashed")))
+    assert (found.verdict, found.clauses) == ("deviates", {A: "deviates"})
+
+
+def test_crash_after_the_last_check_is_not_overlooked() -> None:
+    transcript = seen([CHECK], "EISCONN", ended=("crashed", "reset: the agent died"))
+    transcript.entries.append(Entry("reset", "reset", "", "reset", {"ret": "crashed"}))
+    found = judge(case(CHECK), transcript, CLAUSES, profile())
+    assert (found.verdict, found.clauses, found.reason) == ("crashed", {A: "conforms"}, "reset: the agent died")
+
+
+# --- deviations ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "verdict"),
+    [
+        ("*", "deviates"),
+        ("stream/a.yaml::twice[inet]", "deviates"),
+        ("stream/a.yaml::*", "deviates"),
+        ("stream/a.yaml::twice", "fails"),
+        ("stream/a.yaml::twice[inet6]", "fails"),
+        ("unix/*", "fails"),
+    ],
+)
+def test_deviation_holds_in_its_cases_alone(pattern: str, verdict: str) -> None:
+    assert judged([CHECK], "ok", on=profile(declared(A, "ok", pattern))).verdict == verdict
+
+
+def test_deviation_holds_for_its_clause_alone() -> None:
+    assert judged([CHECK], "ok", on=profile(declared(B, "ok"))).verdict == "fails"
+
+
+@pytest.mark.parametrize(
+    ("observed", "verdict"),
+    [
+        ({"ret": "ok", "value": "EINVAL"}, "deviates"),
+        ({"ret": "ok", "value": "EIO"}, "fails"),
+        ({"ret": "ok", "value": "ok"}, "stale"),
+        ({"ret": "EINVAL"}, "fails"),
+    ],
+)
+def test_deviation_in_a_field_is_exact(observed: Mapping[str, str], verdict: str) -> None:
+    on = profile(declared(A, {"value": "EINVAL"}))
+    assert judged([step((A, {"value": "ok"}))], observed, on=on).verdict == verdict
+
+
+def test_deviation_seen_at_one_of_two_checks_is_not_stale() -> None:
+    on = profile(declared(A, "ok"))
+    assert judged([CHECK, CHECK], "EISCONN", "ok", on=on).verdict == "deviates"
+    assert judged([CHECK, CHECK], "EISCONN", "EISCONN", on=on).verdict == "stale"
+
+
+def test_judgement_names_the_deviations_that_apply() -> None:
+    entries = declared(A, "ok"), declared(B, "ok"), declared(A, "ok", "unix/*")
+    assert judged([CHECK], "ok", on=profile(*entries)).deviations == entries[:1]
+
+
+# --- words --------------------------------------------------------------------------------------------------
+
+
+def named(name: str, before: str = "inet:127.0.0.1:40000") -> tuple[Entry, Transcript]:
+    """getsockname() that gives this name, after one that gave another; the scenario knows two names."""
+    entries = [Entry("", "getsockname", "other", "", {"ret": "ok", "name": "inet:1.2.3.4:5"}, 0),
+               Entry("", "getsockname", "client", "", {"ret": "ok", "name": before}, 1),
+               Entry("", "getsockname", "client", "", {"ret": "EBADF"}, 2),
+               Entry("", "getpeername", "client", "", {"ret": "ok", "name": "inet:5.6.7.8:9"}, 3),
+               Entry("", "getsockname", "client", "", {"ret": "ok", "name": name}, 4)]
+    return entries[-1], Transcript(entries, {"peer": "inet:127.0.0.1:80", "path": "unix:socket1"})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name", "is_match"),
+    [
+        ({"name": "peer"}, "inet:127.0.0.1:80", True),
+        ({"name": "peer"}, "inet:127.0.0.1:81", False),
+        ({"name": "path"}, "unix:socket1", True),
+        ({"name": "inet:127.0.0.1:80"}, "inet:127.0.0.1:80", True),
+        ({"name": "unnamed"}, "unnamed", True),
+        ({"name": "unnamed"}, "unix:socket1", False),
+        ({"name": "unchanged"}, "inet:127.0.0.1:40000", True),
+        ({"name": "unchanged"}, "inet:127.0.0.1:40001", False),
+        ({"host": "unchanged"}, "inet:127.0.0.1:1", True),
+        ({"host": "unchanged"}, "inet:127.0.0.2:40000", False),
+        ({"port": "unchanged"}, "inet:9.9.9.9:40000", True),
+        ({"port": "unchanged"}, "inet:127.0.0.1:1", False),
+        ({"port": "chosen"}, "inet:0.0.0.0:1", True),
+        ({"port": "chosen"}, "inet:0.0.0.0:0", False),
+        ({"port": "chosen"}, "unix:socket1", False),
+        ({"port": "chosen"}, "unnamed", False),
+        ({"port": "none"}, "inet:0.0.0.0:0", True),
+        ({"port": "none"}, "inet6::::0", True),
+        ({"port": "none"}, "unnamed", False),
+        ({"host": "loopback"}, "inet:127.0.0.1:1", True),
+        ({"host": "loopback"}, "inet6:::1:1", True),
+        ({"host": "loopback"}, "inet6:::ffff:127.0.0.1:1", True),
+        ({"host": "loopback"}, "inet:127.0.0.2:1", False),
+        ({"host": "wildcard"}, "inet:0.0.0.0:1", True),
+        ({"host": "wildcard"}, "inet6::::0", True),
+        ({"host": "wildcard"}, "inet6:::ffff:0.0.0.0:1", True),
+        ({"host": "wildcard"}, "inet:127.0.0.1:1", False),
+        ({"host": "loopback", "port": "chosen"}, "inet:127.0.0.1:0", False),
+    ],
+)
+def test_words_about_names(wanted: Mapping[str, Any], name: str, is_match: bool) -> None:
+    assert matches(wanted, *named(name)) is is_match
+
+
+def test_unchanged_needs_something_before() -> None:
+    entry = Entry("", "getsockname", "client", "", {"ret": "ok", "name": "inet:127.0.0.1:1"}, 0)
+    assert not matches({"name": "unchanged"}, entry, Transcript([entry]))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "observed", "is_match"),
+    [
+        ("ok", {}, True),
+        ("ok", {"revents": "POLLIN"}, True),
+        ("any", {}, False),
+        ("EINVAL", {"ret": "EINVAL"}, True),
+        ({"revents": []}, {"revents": ""}, True),
+        ({"revents": []}, {"revents": "POLLIN"}, False),
+        ({"revents": []}, {"ret": "EBADF"}, False),
+        ({"revents": ["POLLOUT", "POLLIN"]}, {"revents": "POLLIN,POLLOUT"}, True),
+        ({"revents": ["POLLIN"]}, {"revents": "POLLIN,POLLHUP"}, False),
+        ({"data": "a b%\n"}, {"data": "a%20b%25%0A"}, True),
+        ({"data": "a"}, {"data": "ab"}, False),
+        ({"data": ""}, {"data": ""}, True),
+        ({"value": 5}, {"value": "5"}, True),
+        ({"value": "ok"}, {"value": "ok"}, True),
+        ({"value": "ok"}, {}, False),
+        ({"connected": 64}, {"connected": "63"}, False),
+    ],
+)
+def test_fields(wanted: Allowed, observed: Mapping[str, str], is_match: bool) -> None:
+    entry = Entry("", "poll", "client", "", {"ret": "ok", **observed})
+    assert matches(wanted, entry, Transcript([entry])) is is_match
+
+
+@pytest.mark.parametrize(
+    ("observed", "text"),
+    [
+        ({"ret": "ok"}, "0"),
+        ({"ret": "ok", "revents": ""}, "0 {revents: none}"),
+        ({"ret": "EBADF"}, "-1 EBADF"),
+        ({"ret": "returned=3"}, "returned 3"),
+        ({"ret": "blocks"}, "blocks"),
+        ({"ret": "crashed", "reason": "signal 11"}, "crashed"),
+    ],
+)
+def test_outcomes_as_people_read_them(observed: Mapping[str, str], text: str) -> None:
+    assert spell_observed(observed) == text
+
+
+@pytest.mark.parametrize(
+    ("allowed", "text"),
+    [
+        (["ok"], "0"),
+        (["EINVAL", "ok"], "EINVAL or 0"),
+        ([{"revents": []}], "{revents: none}"),
+        (["any"], "what no document settles"),
+        ([{"revents": ["POLLIN", "POLLOUT"], "value": 1}], "{revents: POLLIN|POLLOUT, value: 1}"),
+        (["blocks"], "blocks"),
+    ],
+)
+def test_expectations_as_people_read_them(allowed: Sequence[Allowed], text: str) -> None:
+    assert spell_allowed(allowed) == text
+
+
+# --- what holds of every transcript -------------------------------------------------------------------------
+
+OUTCOMES = st.sampled_from(["ok", "EISCONN", "EALREADY", "EINVAL"])
+CHECKS = st.dictionaries(
+    st.sampled_from(list(CLAUSES)), st.lists(OUTCOMES, min_size=1, max_size=2, unique=True), max_size=2
+)
+STEPS = st.lists(CHECKS.map(lambda checks: step(*checks.items())), min_size=1, max_size=5)
+DEVIATIONS = st.lists(st.builds(declared, st.sampled_from(list(CLAUSES)), OUTCOMES), max_size=2)
+ENDS = st.none() | st.tuples(st.sampled_from(["unresolved", "unsupported", "crashed"]), st.just("why"))
+
+
+@st.composite
+def plays(draw: st.DrawFn, whole: bool = False) -> tuple[list[Step], Transcript]:
+    """Steps and what they gave. whole: every step was made, and every precondition succeeded."""
+    steps = draw(STEPS)
+    outcomes = [draw(OUTCOMES) if one.checks or not whole else "ok" for one in steps]
+    if whole:
+        return steps, seen(steps, *outcomes)
+    return steps, seen(steps, *outcomes[:draw(st.integers(0, len(outcomes)))], ended=draw(ENDS))
+
+
+@given(plays(), DEVIATIONS)
+def test_judging_again_says_the_same_and_changes_nothing(
+    play: tuple[list[Step], Transcript], entries: list[Deviation]
+) -> None:
+    steps, transcript = play
+    before = copy.deepcopy(transcript)
+    assert (judge(case(*steps), transcript, CLAUSES, profile(*entries))
+            == judge(case(*steps), transcript, CLAUSES, profile(*entries)))
+    assert transcript == before
+
+
+@given(plays(), DEVIATIONS)
+def test_every_clause_has_a_verdict_and_the_case_has_the_worst(
+    play: tuple[list[Step], Transcript], entries: list[Deviation]
+) -> None:
+    steps, transcript = play
+    found = judge(case(*steps), transcript, CLAUSES, profile(*entries))
+    assert found.clauses.keys() == set(case(*steps).clauses)
+    assert found.verdict in VERDICTS
+    assert VERDICTS.index(found.verdict) <= VERDICTS.index(worst(list(found.clauses.values())))
+    if not transcript.ended or transcript.ended[0] != "crashed":
+        assert found.verdict == worst(list(found.clauses.values()))
+
+
+@given(plays(), DEVIATIONS)
+def test_only_what_conforms_has_no_reason(play: tuple[list[Step], Transcript], entries: list[Deviation]) -> None:
+    steps, transcript = play
+    found = judge(case(*steps), transcript, CLAUSES, profile(*entries))
+    if transcript.ended and case(*steps).clauses:
+        assert (found.reason == "") == (found.verdict == "conforms")
+
+
+@given(plays(whole=True), st.data())
+def test_allowing_more_never_makes_it_worse(play: tuple[list[Step], Transcript], data: st.DataObject) -> None:
+    steps, transcript = play
+    index = data.draw(st.integers(0, len(steps) - 1))
+    wider = list(steps)
+    wider[index] = replace(steps[index], checks=tuple(replace(one, allowed=(*one.allowed, data.draw(OUTCOMES)))
+                                                      for one in steps[index].checks))
+    before, after = (judge(case(*some), transcript, CLAUSES, profile()).verdict for some in (steps, wider))
+    assert VERDICTS.index(after) >= VERDICTS.index(before) or "unsupported" in (before, after)
+
+
+@given(plays(whole=True))
+def test_declaring_what_was_seen_leaves_nothing_failing(play: tuple[list[Step], Transcript]) -> None:
+    steps, transcript = play
+    plain = judge(case(*steps), transcript, CLAUSES, profile())
+    entries = [declared(clause, transcript.entries[index].observed["ret"]) for index, checks in plain.steps.items()
+               for clause, verdict in checks.items() if verdict in ("fails", "open")]
+    found = judge(case(*steps), transcript, CLAUSES, profile(*entries))
+    assert found.clauses == {clause: "deviates" if verdict in ("fails", "open") else verdict
+                             for clause, verdict in plain.clauses.items()}
+
+
+@given(plays(whole=True), DEVIATIONS)
+def test_conforming_means_that_every_check_matched(
+    play: tuple[list[Step], Transcript], entries: list[Deviation]
+) -> None:
+    steps, transcript = play
+    found = judge(case(*steps), transcript, CLAUSES, profile(*entries))
+    if found.verdict == "conforms":
+        assert {verdict for checks in found.steps.values() for verdict in checks.values()} <= {"conforms"}
+        assert all(any(matches(one, transcript.entries[index], transcript) for one in check.allowed)
+                   or CLAUSES[check.clause].force(["linux"]) == "may"
+                   for index, made in enumerate(steps) for check in made.checks)

@@ -1,0 +1,324 @@
+"""The laboratory: its rooms, what their worlds do, and that nothing of it is seen outside or left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.lab import WORLDS, Lab, enter
+
+PROJECT = Path(__file__).resolve().parents[2]
+LAB = PROJECT / "fixtures" / "lab.py"
+HOLD = [sys.executable, str(LAB), "hold"]
+NOBODY = 65534
+PATIENCE_S = 30
+
+# Connects to every address it is given, all at once, and tells how each attempt ended.
+CONNECT = """
+import errno, json, socket, sys, threading
+
+def attempt(domain, type, address):
+    host, _, scope = address.partition("%")
+    peers = {"AF_INET": (host, 9), "AF_INET6": (host, 9, 0, int(scope or 0)), "AF_UNIX": address + "/peer"}
+    with socket.socket(getattr(socket, domain), getattr(socket, type)) as client:
+        seen[f"{domain} {type} {address}"] = errno.errorcode.get(client.connect_ex(peers[domain]), "ok")
+
+seen = {}
+attempts = [threading.Thread(target=attempt, args=each) for each in json.loads(sys.argv[1])]
+for each in attempts: each.start()
+for each in attempts: each.join()
+print(json.dumps(seen))
+"""
+
+# Two connections to one listener, which does not use up the ephemeral port.
+CONNECT_TWICE = """
+import errno, socket
+listener, first, second = (socket.socket() for _ in range(3))
+listener.bind(("127.0.0.1", 1024))
+listener.listen()
+print(*(errno.errorcode.get(client.connect_ex(("127.0.0.1", 1024)), "ok") for client in (first, second)))
+"""
+
+# A program that has a laboratory, tells who holds it, and then waits to be killed.
+HAVE_A_LAB = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from fixtures.lab import Lab
+with Lab() as lab:
+    print(json.dumps({"holder": lab._holder.pid, "rooms": lab.rooms}), flush=True)
+    sys.stdin.read()
+"""
+
+
+def output(command: list[str]) -> str:
+    """What a command prints; it succeeds."""
+    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S)
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A laboratory, or no tests of it where none can be had."""
+    with Lab() as lab:
+        if lab.reason:
+            pytest.skip(lab.reason)
+        yield lab
+
+
+# --- entering -----------------------------------------------------------------------------------------------
+
+
+def status_inside(lab: Lab, *capabilities: str) -> tuple[int, dict[str, str]]:
+    """The id of a process started in the main room, and what it reads in its own /proc/self/status."""
+    command = [*enter(lab.rooms["main"], capabilities), "cat", "/proc/self/status"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        told, _ = process.communicate(timeout=PATIENCE_S)
+    fields = (line.partition(":") for line in told.splitlines())
+    return process.pid, {name: value.strip() for name, _, value in fields}
+
+
+def test_the_command_has_the_pid_of_its_prefix(lab: Lab) -> None:
+    pid, status = status_inside(lab)
+    assert status["Pid"] == str(pid)
+
+
+@pytest.mark.parametrize(("named", "mask"), [((), 0), (("net_raw",), 1 << 13)], ids=["none", "net_raw"])
+def test_the_command_has_the_named_capabilities_alone(lab: Lab, named: tuple[str, ...], mask: int) -> None:
+    _, status = status_inside(lab, *named)
+    held = {name: int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
+    assert held == {"CapInh": mask, "CapPrm": mask, "CapEff": mask, "CapBnd": mask, "CapAmb": 0}
+
+
+def test_permissions_are_checked_though_the_command_is_user_0(lab: Lab) -> None:
+    script = 'id -u; : > closed; chmod 000 closed; cat closed 2>&1 || rm closed'
+    told = output([*enter(lab.rooms["main"]), "env", "LC_ALL=C", "sh", "-c", script])
+    assert told.splitlines() == ["0", "cat: closed: Permission denied"]
+
+
+def test_the_command_starts_in_scratch(lab: Lab) -> None:
+    assert output([*enter(lab.rooms["main"]), "pwd"]).strip() == lab.scratch
+
+
+# --- worlds -------------------------------------------------------------------------------------------------
+
+# How connect(2) to an address of each world ends, by ip(7), ip-route(8), tcp(7).
+ENDS = {
+    ("silent-neighbour", "SOCK_STREAM"): "ETIMEDOUT",
+    ("absent-neighbour", "SOCK_STREAM"): "EHOSTUNREACH",
+    ("absent-neighbour", "SOCK_DGRAM"): "ok",
+    ("unreachable-route", "SOCK_STREAM"): "EHOSTUNREACH",
+    ("prohibit-route", "SOCK_STREAM"): "EACCES",
+    ("blackhole-route", "SOCK_STREAM"): "EINVAL",
+    ("throw-route", "SOCK_STREAM"): "ENETUNREACH",
+    ("no-route", "SOCK_STREAM"): "ENETUNREACH",
+    ("broadcast", "SOCK_STREAM"): "ENETUNREACH",
+    ("broadcast", "SOCK_DGRAM"): "EACCES",
+    ("multicast", "SOCK_STREAM"): "ENETUNREACH",
+    ("multicast", "SOCK_DGRAM"): "ok",
+    ("link-local", "SOCK_STREAM"): "ECONNREFUSED",
+    ("link-local", "SOCK_DGRAM"): "ok",
+    ("failing-directory", "SOCK_STREAM"): "EIO",
+}
+
+
+@pytest.fixture(scope="module")
+def seen(lab: Lab) -> dict[str, str]:
+    """How an attempt at every address ends, in the room where none takes long."""
+    attempts = [
+        (domain, kind, address)
+        for world, kind in ENDS
+        for domain, address in lab.worlds.get(world, {}).items()
+    ]
+    room = enter(lab.rooms["impatient"])
+    told: dict[str, str] = json.loads(output([*room, sys.executable, "-c", CONNECT, json.dumps(attempts)]))
+    return told
+
+
+@pytest.mark.parametrize(("world", "kind"), ENDS, ids=map("-".join, ENDS))
+def test_an_attempt_ends_as_its_world_makes_it(lab: Lab, seen: dict[str, str], world: str, kind: str) -> None:
+    if world in lab.absent:
+        pytest.skip(lab.absent[world])
+    ends = {domain: seen[f"{domain} {kind} {address}"] for domain, address in lab.worlds[world].items()}
+    assert ends == dict.fromkeys(lab.worlds[world], ENDS[world, kind])
+
+
+def test_every_world_is_there_or_says_why_not(lab: Lab) -> None:
+    assert {*lab.worlds, *lab.absent} >= {*WORLDS, "failing-directory"}
+    assert all(reason.count("; ") == 1 for reason in lab.absent.values())
+
+
+def test_the_narrow_room_has_one_ephemeral_port(lab: Lab) -> None:
+    ends = {room: output([*enter(lab.rooms[room]), sys.executable, "-c", CONNECT_TWICE]).strip()
+            for room in ("main", "narrow")}
+    assert ends == {"main": "ok ok", "narrow": "ok EADDRNOTAVAIL"}
+
+
+def test_only_the_impatient_room_gives_up_early(lab: Lab) -> None:
+    asked = ["cat", "/proc/sys/net/ipv4/tcp_syn_retries"]
+    retries = {room: int(output([*enter(pid), *asked])) for room, pid in lab.rooms.items()}
+    assert retries["impatient"] == 1
+    assert retries["main"] == retries["narrow"] > 1
+
+
+# --- nothing is seen outside --------------------------------------------------------------------------------
+
+
+def test_scratch_is_of_the_laboratory_alone(lab: Lab) -> None:
+    output([*enter(lab.rooms["main"]), "touch", "mark-of-main"])
+    assert "mark-of-main" in output([*enter(lab.rooms["narrow"]), "ls", lab.scratch])
+    assert not Path(lab.scratch, "mark-of-main").exists()
+
+
+def test_the_host_keeps_its_links_routes_and_mounts() -> None:
+    def host() -> list[object]:
+        mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        return [socket.if_nameindex(), Path("/proc/net/route").read_text(), mounts]
+
+    before = host()
+    with Lab():
+        during = host()
+    assert before == during == host()
+
+
+def test_a_room_has_no_way_to_the_host(lab: Lab) -> None:
+    """Both ends of the only link are inside, and an address inside is never the host's, even where equal."""
+    names = "import json, socket; print(json.dumps(socket.if_nameindex()))"
+    links = dict(json.loads(output([*enter(lab.rooms["main"]), sys.executable, "-c", names])))
+    assert {"lo", "link0", "far0"} <= {*links.values()}
+    assert not {*links.values()} & {name for _, name in socket.if_nameindex()} - {"lo"}
+
+    with socket.socket() as listener:
+        listener.bind(("", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        attempt = f"import socket; print(socket.socket().connect_ex(('127.0.0.1', {port})))"
+        assert int(output([*enter(lab.rooms["main"]), sys.executable, "-c", attempt])) != 0
+
+
+# --- nothing is left behind ---------------------------------------------------------------------------------
+
+
+def processes_in(namespace: str) -> list[int]:
+    """The processes that are in a mount namespace."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str((process / "ns" / "mnt").readlink()) == namespace:
+                found.append(int(process.name))
+        except OSError:  # another user's, or gone
+            continue
+    return found
+
+
+@contextlib.contextmanager
+def watched(processes: list[int]) -> Iterator[list[int]]:
+    """Descriptors that become readable as the processes end (pidfd_open(2))."""
+    pidfd_open = os.pidfd_open  # type: ignore[attr-defined, unused-ignore]  # Linux has it
+    with contextlib.ExitStack() as stack:
+        descriptors = [pidfd_open(process) for process in processes]
+        for descriptor in descriptors:
+            stack.callback(os.close, descriptor)
+        yield descriptors
+
+
+@pytest.mark.parametrize("how", ["input-ends", "parent-is-killed", "holder-is-killed"])
+@pytest.mark.usefixtures("lab")
+def test_it_ends_with_whoever_holds_it(how: str) -> None:
+    command, pipe = [sys.executable, "-c", HAVE_A_LAB, str(PROJECT)], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as parent:
+        assert parent.stdin
+        assert parent.stdout
+        told = json.loads(parent.stdout.readline())
+        namespace = str(Path(f"/proc/{told['holder']}/ns/mnt").readlink())
+        processes = processes_in(namespace)
+        assert {told["holder"], *told["rooms"].values()} <= {*processes}
+        with watched(processes) as descriptors:
+            if how == "parent-is-killed":
+                parent.kill()
+            elif how == "holder-is-killed":
+                os.kill(told["holder"], signal.SIGKILL)
+            else:
+                parent.stdin.close()
+            assert all(select.select([descriptor], [], [], PATIENCE_S)[0] for descriptor in descriptors)
+        assert processes_in(namespace) == []
+
+
+# --- the same for everyone, and why not ---------------------------------------------------------------------
+
+
+def told_by(command: list[str]) -> dict[str, Any]:
+    """The JSON line of `hold`, however it is started; its input ends at once."""
+    pipe, none = subprocess.PIPE, subprocess.DEVNULL
+    held = subprocess.run(command, check=False, stdin=none, stdout=pipe, timeout=PATIENCE_S)
+    told: dict[str, Any] = json.loads(held.stdout)
+    assert held.returncode == ("error" in told)
+    return told
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start it as somebody else")
+def test_an_ordinary_user_has_the_same_worlds(lab: Lab) -> None:
+    ordinary = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    try:
+        output([*ordinary, sys.executable, "-c", f"open({str(LAB)!r}); import pyroute2"])
+    except subprocess.CalledProcessError:
+        pytest.skip("an ordinary user cannot read the suite or its Python")
+    told = told_by([*ordinary, *HOLD])
+    if told["absent"]:  # /dev/fuse is often root's; everything else needs no permission
+        reason = "/dev/fuse is not readable; chmod 0666 /dev/fuse as root"
+        assert told["absent"] == {"failing-directory": reason}
+    assert told["worlds"] == {name: lab.worlds[name] for name in lab.worlds if name not in told["absent"]}
+    assert told["rooms"].keys() == lab.rooms.keys()
+
+
+def test_forbidden_namespaces_name_the_setting(lab: Lab) -> None:
+    forbid = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"'
+    told = told_by(["unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh", *HOLD])
+    assert told == {"error": "user.max_user_namespaces=0 forbids namespaces; "
+                             "sysctl user.max_user_namespaces=15000 as root"}
+
+
+def without(package: str) -> list[str]:
+    """A command that holds a laboratory as if a package were not installed."""
+    script = f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv = {HOLD[1:]}; "
+    return [sys.executable, "-c", f"{script}runpy.run_path({str(LAB)!r}, run_name='__main__')"]
+
+
+def test_without_pyroute2_there_is_no_laboratory(lab: Lab) -> None:
+    told = told_by(without("pyroute2"))
+    assert told == {"error": "python package pyroute2 is missing; pip install pyroute2"}
+
+
+def test_without_mfusepy_one_world_is_absent(lab: Lab) -> None:
+    told = told_by(without("mfusepy"))
+    assert told["absent"] == {"failing-directory": "python package mfusepy is missing; pip install mfusepy"}
+    assert told["worlds"] == {name: lab.worlds[name] for name in WORLDS}
+
+
+# --- run ----------------------------------------------------------------------------------------------------
+
+
+def test_run_builds_the_same_worlds_where_it_stands(lab: Lab) -> None:
+    fresh = ["unshare", "--user", "--map-root-user", "--net"]
+    told = json.loads(output([*fresh, sys.executable, str(LAB), "run", "--", "printenv", "CONNECT_WORLDS"]))
+    assert told == {world: lab.worlds[world] for world in WORLDS}
+
+
+def test_run_leaves_a_network_in_use_alone(lab: Lab) -> None:
+    inside = enter(lab.rooms["main"], ["net_admin", "sys_admin"])
+    run = [*inside, sys.executable, str(LAB), "run"]
+    refused = subprocess.run([*run, "--", "true"], check=False, stderr=subprocess.PIPE, text=True)
+    assert refused.returncode == 1
+    assert refused.stderr == "lab.py: this network namespace has far0, link0; run with --unshare net\n"
+    told = json.loads(output([*run, "--unshare", "net", "--", "printenv", "CONNECT_WORLDS"]))
+    assert told == {world: lab.worlds[world] for world in WORLDS}

@@ -1,0 +1,630 @@
+"""Loading: whatever is wrong with a file is one line that names it, the line, what is wrong and what is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specs import load
+from specs.model import SYNONYMS, Case, Citation, Clause, SpecError, Vocabulary, pattern_of
+
+KNOWN = {name: Clause(name, "It says so.", (Citation("illumos", "ERRORS", "shall"),), "clauses.yaml", 1)
+         for name in ("illumos.EISCONN", "illumos.EINPROGRESS", "unspecified.state")}
+WORDS = Vocabulary({"listener": frozenset({"backlog", "type"}), "closed-port": frozenset()},
+                   frozenset({"loopback", "wildcard", "unspec", "null", "bad"}))
+
+GOOD = """\
+clause: illumos.EISCONN
+scenarios:
+  twice:
+    summary: A second connect fails.
+    domain: [AF_INET, AF_INET6]
+    type: SOCK_STREAM
+    given:
+      - {listener: peer, backlog: 16}
+    steps:
+      - {socket: client, nonblocking: true}
+      - {connect: client, to: peer}
+      - {connect: client, to: peer, expect: EISCONN}
+"""
+SOCKET = "{socket: client}"
+HEAD = GOOD[:GOOD.index("      - {socket")]
+
+
+class Files:
+    """Writes files and reads them back as what they claim to be."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    def cases(self, text: str | bytes = GOOD) -> list[Case]:
+        return load.cases(self.write("some.yaml", text), KNOWN, WORDS)
+
+    def steps(self, *steps: str, head: str = HEAD) -> list[Case]:
+        return self.cases(head + "".join(f"      - {step}\n" for step in steps))
+
+    def profile(self, platform: str, **pages: str) -> Any:
+        for name, text in pages.items():
+            self.write(f"platforms/{name}.yaml", text)
+        return load.profile(platform, KNOWN, self.folder / "platforms")
+
+    def refused(self, call: Callable[..., object], *args: Any, **kwargs: Any) -> str:
+        """The one line by which something is refused, without the folder."""
+        with pytest.raises(SpecError) as caught:
+            call(*args, **kwargs)
+        line = str(caught.value)
+        assert "\n" not in line
+        assert line.startswith(str(self.folder))
+        return line.removeprefix(f"{self.folder}/")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+# --- scenarios that are wrong -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "told"),
+    [
+        # unknown words, with what is known
+        ("scenarios:", "scenarios:\n  author: me", 3, "author: 'me' is no mapping|author.*'me'"),
+        (
+            "clause: illumos.EISCONN\n",
+            "clauses: illumos.EISCONN\n",
+            1,
+            "takes no 'clauses'; it takes clause, scenarios",
+        ),
+        (
+            "    type:",
+            "    typ:",
+            6,
+            "twice takes no 'typ'; it takes clause, domain, facility, given, nonblocking, steps, summary, type",
+        ),
+        ("{socket:", "{sokcet:", 10, "no verb 'sokcet'; it is one of socket, socketpair, bind, connect, "),
+        ("to: peer}", "too: peer}", 11, "connect takes no 'too'; it takes .*to"),
+        (
+            "to: peer}",
+            "to: pere}",
+            11,
+            "no address 'pere'; it is a literal, one of bad, loopback, null, .+, or named so far: client, peer",
+        ),
+        ("to: peer}", "to: 'ipv4:1.2.3.4:5'}", 11, "'ipv4:1.2.3.4:5' is not .*inet:127.0.0.1:80"),
+        (
+            "connect: client, to: peer}",
+            "connect: clinet, to: peer}",
+            11,
+            "nothing is named 'clinet'; named so far: client, peer",
+        ),
+        ("listener: peer,", "listner: peer,", 8, "no fixture 'listner'; it is one of closed-port, listener"),
+        ("listener: peer,", "closed-port: peer,", 8, "closed-port takes no 'backlog'; it takes a name only"),
+        ("backlog: 16", "queue: 16", 8, "listener takes no 'queue'; it takes backlog, type"),
+        (
+            "AF_INET6]",
+            "AF_INET7]",
+            5,
+            "'AF_INET7' is none of AF_INET, AF_INET6, v4-mapped, AF_UNIX, abstract|twice domain.*AF_INET7.*is not",
+        ),
+        ("SOCK_STREAM", "SOCK_STRAEM", 6, "'SOCK_STRAEM'.*SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET"),
+        ("EISCONN}", "EISCON}", 12, "expect: 'EISCON' is none of ok, blocks, any, .*EISCONN"),
+        ("EISCONN}", "EISCONN, clause: illumos.EISCON}", 12, "no clause 'illumos.EISCON'; perhaps illumos.EISCONN"),
+        ("clause: illumos.EISCONN", "clause: illumos.EISCON", 1, "no clause 'illumos.EISCON'; perhaps illumos.EISCONN"),
+        ("expect: EISCONN", "expect: {revents: [POLLOUT]}", 12, "connect gives back no 'revents'; it gives nothing"),
+        (
+            "expect: EISCONN",
+            "expect: {AF_INET: EISCONN}",
+            12,
+            r"table over an axis names all its values: domain: AF_INET, AF_INET6",
+        ),
+        (
+            "connect: client, to: peer, expect: EISCONN",
+            "poll: client, events: [POLLOUT], expect: {revents: [POLLOOT]}",
+            12,
+            "'POLLOOT' is none of POLLIN, ",
+        ),
+        (
+            "connect: client, to: peer, expect: EISCONN",
+            "poll: client, events: [POLLOOT], expect: {revents: []}",
+            12,
+            "'POLLOOT' is none of POLLIN, ",
+        ),
+        # what says nothing, or twice
+        ("expect: EISCONN", "clause: illumos.EISCONN", 12, "a clause without 'expect' judges nothing"),
+        (
+            "expect: EISCONN",
+            "clause: illumos.EISCONN, expect: {illumos.EISCONN: EISCONN}",
+            12,
+            "names clauses, so 'clause' says nothing",
+        ),
+        (
+            "clause: illumos.EISCONN\n",
+            "",
+            11,
+            "a check without a clause; name one at the step, the scenario or the file",
+        ),
+        ("    summary: A second connect fails.\n", "", 3, "twice lacks 'summary'"),
+        ("A second connect fails.", "It should fail.", 4, "is not one sentence in the present tense"),
+        ("A second connect fails.", "A second connect fails", 4, "is not one sentence in the present tense"),
+        ("to: peer}", "to: peer, to: peer}", 11, "'to' stands twice; first in line 11"),
+        ("    type:", "    domain: AF_INET\n    type:", 6, "'domain' stands twice; first in line 5"),
+        (
+            "{connect: client, to: peer}",
+            "{connect: client, to: peer, expect: blocks}",
+            11,
+            "after 'blocks' the agent is gone",
+        ),
+        (
+            "{connect: client, to: peer}",
+            "{connect: client, to: peer, expect: [ok, blocks]}",
+            11,
+            "after 'blocks' the agent is gone",
+        ),
+        # axes
+        ("backlog: 16", "backlog: [1, 1]", 8, "listener backlog names the same twice: 1, 1"),
+        ("backlog: 16", "backlog: []", 8, "backlog: an axis without values|backlog"),
+        (
+            "{connect: client, to: peer}",
+            "{connect: client, to: peer, namelen: [1, 2]}\n      - {connect: client, to: peer, namelen: [3]}",
+            12,
+            "namelen is an axis already, with other values: 1, 2",
+        ),
+        ("[AF_INET, AF_INET6]", "[]", 5, "domain"),
+        ("[AF_INET, AF_INET6]", "[AF_INET, AF_INET]", 5, "domain"),
+        # wrong types
+        (
+            "    given:\n      - {listener: peer, backlog: 16}",
+            "    given: {listener: peer}",
+            7,
+            "twice given: a list of steps is wanted",
+        ),
+        (
+            "- {socket: client, nonblocking: true}",
+            "- socket client",
+            10,
+            "a step is a mapping: a verb and a name, then operands",
+        ),
+        ("- {listener: peer, backlog: 16}", "- listener", 8, "'given' is a mapping: a fixture and its name"),
+        ("{socket: client, nonblocking: true}", "{}", 10, "a step is a mapping"),
+        ("{socket: client,", "{socket: [client],", 10, "socket"),
+        ("{socket: client,", "{socket: Client,", 10, "socket.*'Client' is not a name: small letters"),
+        ("  twice:", "  Twice:", 3, "a scenario's name: 'Twice' is not a name: small letters"),
+        ("nonblocking: true", "nonblocking: yes", 10, "socket nonblocking: 'yes' is no boolean"),
+        ("backlog: 16", "backlog: {a: 1}", 8, "backlog"),
+        ("backlog: 16", "backlog: [[1]]", 8, "backlog"),
+        ("{listener: peer,", "{listener: [peer],", 8, "name"),
+        ("expect: EISCONN", "expect: []", 12, "expect"),
+        ("expect: EISCONN", "expect: {}", 12, "expect"),
+        ("expect: EISCONN", "expect: [[ok]]", 12, "expect"),
+        ("expect: EISCONN", "expect: {illumos.EISCONN: {}}", 12, "expect"),
+        ("clause: illumos.EISCONN", "clause: [illumos.EISCONN]", 1, "clause"),
+        ("clause: illumos.EISCONN", "clause: {a: b}", 1, "clause"),
+        ("clause: illumos.EISCONN", "clause: 5", 1, "clause"),
+        ("to: peer}", "to: 5}", 11, "connect to: 5 is not a given thing"),
+        ("  twice:", "  1: 2\n  twice:", 3, "the key 1 is no word"),
+    ],
+)
+def test_wrong_scenarios_are_refused(files: Files, old: str, new: str, line: int, told: str) -> None:
+    assert old in GOOD
+    message = files.refused(files.cases, GOOD.replace(old, new, 1) if old != "EISCONN}" else GOOD.replace(old, new))
+    assert re.match(rf"some\.yaml:{line}: .*(?:{told})", message), message
+
+
+@pytest.mark.parametrize(("text", "line", "told"), [
+    ("", 1, "the file holds no mapping"),
+    ("# nothing\n", 1, "the file holds no mapping"),
+    ("- a\n- b\n", 1, "the file holds no mapping"),
+    ("clause: illumos.EISCONN\n", 1, "lacks 'scenarios', a mapping of names to scenarios"),
+    ("scenarios: {}\n", 1, "lacks 'scenarios'"),
+    ("scenarios: [a]\n", 1, "lacks 'scenarios'"),
+    ("scenarios:\n  a: b\n", 2, "a: 'b' is no object"),
+    ("scenarios:\n  a: {summary: It fails., steps: []}\n", 2, "a steps is empty"),
+    ("scenarios:\n  a: {summary: It fails., steps: b}\n", 2, "a steps: a list of steps is wanted"),
+    ("scenarios:\n\ta: b\n", 2, "no YAML: "),
+    ("scenarios:\n  a: {summary: [It fails.\n", 3, "no YAML: "),
+    ("scenarios: 'a\n", 2, "no YAML: "),
+    ("scenarios: *a\n", 1, "no YAML: "),
+    ("scenarios: &a [*a]\n", 1, "no YAML for people: it nests too deeply"),
+    ("a: " + "[" * 5000 + "]" * 5000, 1, "no YAML"),
+    ("---\na: b\n---\nc: d\n", 3, "no YAML: "),
+    ("scenarios: !!python/name:os.getcwd x\n", 1, "no YAML: "),
+    (b"\x00\x01scenarios", 1, "no YAML: "),
+    (b"\xff\xfe\xfa\x00", 1, "cannot be read: "),
+])
+def test_what_is_no_scenario_file_is_refused(files: Files, text: str | bytes, line: int, told: str) -> None:
+    message = files.refused(files.cases, text)
+    assert re.match(rf"some\.yaml:{line}: .*(?:{told})", message), message
+
+
+def test_missing_file_is_refused(files: Files) -> None:
+    message = files.refused(load.cases, files.folder / "none.yaml", KNOWN, WORDS)
+    assert message.startswith("none.yaml:1: cannot be read: ")
+
+
+WORDS_OF_YAML = st.sampled_from(
+    [
+        "socket",
+        "connect",
+        "poll",
+        "client",
+        "peer",
+        "expect",
+        "clause",
+        "to",
+        "as",
+        "thread",
+        "ok",
+        "EISCONN",
+        "blocks",
+        "any",
+        "illumos.EISCONN",
+        "AF_INET",
+        "AF_INET6",
+        "domain",
+        "type",
+        "given",
+        "listener",
+        "steps",
+        "summary",
+        "It fails.",
+        "scenarios",
+        "events",
+        "POLLOUT",
+        "namelen",
+        "wait",
+        "for",
+        "output",
+        "accept",
+        "value",
+        "name",
+        "unlink",
+        "",
+        "inet:127.0.0.1:1",
+    ]
+)
+TREES = st.recursive(
+    WORDS_OF_YAML | st.integers(-5, 200) | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS_OF_YAML, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+VERBS = st.sampled_from(["socket", "connect", "poll", "wait", "accept", "getsockopt", "socketpair", "unlink", "bind"])
+OPERANDS = st.sampled_from(["to", "expect", "clause", "events", "namelen", "thread", "as", "for", "value"])
+
+
+@given(VERBS, WORDS_OF_YAML | TREES, st.dictionaries(OPERANDS, TREES, max_size=3), st.none() | TREES)
+def test_any_tree_is_loaded_or_refused_in_one_line(verb: str, name: Any, operands: Any, backlog: Any) -> None:
+    """Nothing that YAML can say makes the loader fall over."""
+    given_ = {"listener": "peer"} if backlog is None else {"listener": "peer", "backlog": backlog}
+    scenario = {"summary": "It fails.", "domain": ["AF_INET", "AF_INET6"], "type": "SOCK_STREAM", "given": [given_],
+                "steps": [{"socket": "client"}, {verb: name, **operands}]}
+    text = yaml.safe_dump({"clause": "illumos.EISCONN", "scenarios": {"twice": scenario}}, sort_keys=False)
+    told = "some.yaml:1: nothing"
+    try:
+        load.cases_of(load.parse(text, "some.yaml"), "some.yaml", KNOWN, WORDS)
+    except SpecError as refusal:
+        told = str(refusal)
+    assert re.fullmatch(r"some\.yaml:\d+: [^\n]+", told)
+
+
+# --- scenarios that are right -------------------------------------------------------------------------------
+
+
+def test_cases_are_the_product_of_the_axes_in_order(files: Files) -> None:
+    text = GOOD.replace("type: SOCK_STREAM", "type: [SOCK_STREAM, SOCK_DGRAM]\n    facility: [poll, epoll]")
+    found = files.cases(text)
+    assert [case.variant for case in found] == [f"{d}-{t}-{f}" for d in ("inet", "inet6") for t in ("stream", "dgram")
+                                                for f in ("poll", "epoll")]
+    assert found[0].axes == {"domain": "AF_INET", "type": "SOCK_STREAM", "facility": "poll"}
+    assert [case.id for case in found[:1]] == [f"{files.folder}/some.yaml::twice[inet-stream-poll]"]
+
+
+def test_single_values_are_no_part_of_the_id(files: Files) -> None:
+    (case,) = files.cases(GOOD.replace("[AF_INET, AF_INET6]", "AF_INET"))
+    assert (case.variant, case.id) == ("", f"{files.folder}/some.yaml::twice")
+
+
+def test_lists_of_operands_are_axes(files: Files) -> None:
+    found = files.steps(SOCKET, "{connect: client, to: [peer, wildcard], namelen: [0, 15], expect: EISCONN}",
+                        head=HEAD.replace("[AF_INET, AF_INET6]", "AF_INET").replace("backlog: 16", "backlog: [1, 2]"))
+    assert [case.variant for case in found] == [f"backlog{backlog}-{to}-namelen{length}" for backlog in (1, 2)
+                                                for to in ("peer", "wildcard") for length in (0, 15)]
+    assert [(case.given[0].operands["backlog"], case.steps[1].operands["to"], case.steps[1].operands["namelen"])
+            for case in found] == [(b, to, n) for b in (1, 2) for to in ("peer", "wildcard") for n in (0, 15)]
+
+
+def test_operand_of_two_steps_is_one_axis(files: Files) -> None:
+    found = files.steps(SOCKET, *["{connect: client, to: peer, namelen: [0, 15], expect: EISCONN}"] * 2,
+                        head=HEAD.replace("[AF_INET, AF_INET6]", "AF_INET"))
+    assert [[step.operands["namelen"] for step in case.steps[1:]] for case in found] == [[0, 0], [15, 15]]
+
+
+def test_lists_that_are_values_are_no_axes(files: Files) -> None:
+    found = files.steps(SOCKET, "{poll: client, events: [POLLIN, POLLOUT], expect: {revents: [POLLIN, POLLOUT]}}",
+                        "{send: client, data: x, flags: [MSG_OOB, MSG_DONTWAIT]}")
+    assert [case.variant for case in found] == ["inet", "inet6"]
+    assert found[0].steps[1].operands["events"] == ["POLLIN", "POLLOUT"]
+
+
+def test_step_with_a_domain_of_its_own_has_an_axis_of_its_own(files: Files) -> None:
+    found = files.steps("{socket: client, type: [SOCK_DGRAM, SOCK_SEQPACKET]}",
+                        "{connect: client, to: peer, expect: EISCONN}")
+    assert [(case.axes["type"], case.steps[0].operands["type"]) for case in found[:2]] == [
+        ("SOCK_STREAM", "SOCK_DGRAM"), ("SOCK_STREAM", "SOCK_SEQPACKET")]
+    assert [case.variant for case in found] == ["inet-dgram", "inet-seqpacket", "inet6-dgram", "inet6-seqpacket"]
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "label"),
+    [
+        ("domain", "AF_INET6", "inet6"),
+        ("domain", "v4-mapped", "mapped"),
+        ("domain", "abstract", "abstract"),
+        ("type", "SOCK_SEQPACKET", "seqpacket"),
+        ("nonblocking", "SOCK_NONBLOCK", "socknonblock"),
+        ("nonblocking", "F_SETFL", "fsetfl"),
+        ("facility", "epoll", "epoll"),
+        ("namelen", 15, "namelen15"),
+        ("namelen", -1, "namelen-1"),
+    ],
+)
+def test_labels(axis: str, value: object, label: str) -> None:
+    assert load.label(axis, value) == label
+
+
+def allowed(found: Sequence[Case]) -> list[Any]:
+    return [case.steps[-1].checks[0].allowed for case in found]
+
+
+def test_tables_are_bound_by_their_axis(files: Files) -> None:
+    table = "{AF_INET: ok, AF_INET6: [EAGAIN, {value: ok}]}"
+    found = files.steps(SOCKET, f"{{getsockopt: client, option: SO_ERROR, expect: {table}}}")
+    assert allowed(found) == [("ok",), ("EAGAIN", {"value": "ok"})]
+
+
+def test_tables_over_operands_are_bound_too(files: Files) -> None:
+    found = files.steps(SOCKET, "{connect: client, to: peer, namelen: [0, 16], expect: {'0': EINVAL, '16': ok}}",
+                        head=HEAD.replace("[AF_INET, AF_INET6]", "AF_INET"))
+    assert allowed(found) == [("EINVAL",), ("ok",)]
+
+
+def test_clauses_can_differ_about_one_step(files: Files) -> None:
+    expect = "{illumos.EISCONN: EISCONN, unspecified.state: {AF_INET: any, AF_INET6: [ok, EINVAL]}}"
+    found = files.steps(SOCKET, f"{{connect: client, to: peer, expect: {expect}}}")
+    assert [{check.clause: check.allowed for check in case.steps[-1].checks} for case in found] == [
+        {"illumos.EISCONN": ("EISCONN",), "unspecified.state": ("any",)},
+        {"illumos.EISCONN": ("EISCONN",), "unspecified.state": ("ok", "EINVAL")}]
+
+
+@pytest.mark.parametrize(("native", "posix"), SYNONYMS.items())
+def test_errno_has_its_posix_spelling(files: Files, native: str, posix: str) -> None:
+    returned = files.steps(SOCKET, f"{{connect: client, to: peer, expect: {native}}}")
+    told = files.steps(SOCKET, f"{{getsockopt: client, option: SO_ERROR, expect: {{value: {native}}}}}")
+    assert (allowed(returned), allowed(told)) == ([(posix,)] * 2, [({"value": posix},)] * 2)
+
+
+def test_nearest_clause_wins(files: Files) -> None:
+    text = GOOD.replace("    type:", "    clause: illumos.EINPROGRESS\n    type:")
+    assert files.cases(text)[0].clauses == ("illumos.EINPROGRESS",)
+    text = text.replace("EISCONN}", "EISCONN, clause: unspecified.state}")
+    assert files.cases(text)[0].clauses == ("unspecified.state",)
+
+
+@pytest.mark.parametrize("text", [
+    GOOD.replace("EISCONN}", "EINVAL}"), GOOD.replace("16", "17"), GOOD.replace("true", "false"),
+    GOOD.replace("      - {connect: client, to: peer}\n", ""), GOOD.replace("to: peer}", "to: wildcard}"),
+    GOOD.replace("{connect: client, to: peer}", "{connect: client, to: peer, expect: ok}"),
+    GOOD.replace("SOCK_STREAM", "SOCK_DGRAM"), GOOD.replace("clause: illumos.EISCONN", "clause: illumos.EINPROGRESS"),
+])
+def test_revision_changes_with_the_content(files: Files, text: str) -> None:
+    assert text != GOOD
+    assert {case.revision for case in files.cases(text)}.isdisjoint(case.revision for case in files.cases())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# a comment\n" + GOOD,
+        GOOD.replace("twice:", "again:"),
+        GOOD.replace("A second connect fails.", "It fails again."),
+        GOOD.replace("[AF_INET, AF_INET6]", "[AF_INET6, AF_INET]"),
+        GOOD.replace("client", "'client'"),
+        GOOD.replace("connect: client, to: peer", "connect:  'client', to: peer"),
+    ],
+)
+def test_revision_does_not_change_otherwise(files: Files, text: str) -> None:
+    assert text != GOOD
+    assert {case.revision for case in files.cases(text)} == {case.revision for case in files.cases()}
+
+
+def test_revisions_of_cases_differ(files: Files) -> None:
+    found = files.cases()
+    assert len({case.revision for case in found}) == len(found) == 2
+    assert all(re.fullmatch("[0-9a-f]{12}", case.revision) for case in found)
+
+
+# --- clauses ------------------------------------------------------------------------------------------------
+
+CLAUSE = """\
+illumos.EISCONN:
+  says: A second connect fails.
+  cited:
+    illumos: {where: ERRORS, force: shall}
+    linux: {where: connect(2), force: may}
+"""
+
+
+@pytest.mark.parametrize(("text", "line", "told"), [
+    (CLAUSE + CLAUSE, 6, "'illumos.EISCONN' stands twice; first in line 1"),
+    (CLAUSE.replace("illumos.E", "illumosE"), 1, "'illumosEISCONN' is not a clause id such as illumos.EALREADY"),
+    (CLAUSE.replace("says", "say"), 2, "takes no 'say'; it takes cited, says"),
+    (CLAUSE.replace("fails.", "should fail."), 2, "is not our words, present tense"),
+    (CLAUSE.replace("shall", "must"), 4, "'must' is none of shall, may, unspecified"),
+    (CLAUSE.replace("linux:", "solaris:"), 5, "'solaris' is none of illumos, posix-2017, linux"),
+    (CLAUSE.replace("where: ERRORS, ", ""), 4, "lacks 'where'"),
+])
+def test_wrong_clauses_are_refused(files: Files, text: str, line: int, told: str) -> None:
+    files.write("some.yaml", text)
+    message = files.refused(load.clauses, files.folder)
+    assert re.match(rf"some\.yaml:{line}: .*{told}", message), message
+
+
+def test_clause_in_two_files_is_refused(files: Files) -> None:
+    files.write("a.yaml", CLAUSE)
+    files.write("b.yaml", "# more\n" + CLAUSE)
+    assert files.refused(load.clauses, files.folder) == (
+        f"b.yaml:2: illumos.EISCONN stands in {files.folder}/a.yaml:1 already")
+
+
+def test_force_is_that_of_the_first_document_that_binds(files: Files) -> None:
+    files.write("a.yaml", CLAUSE.replace("    illumos: {where: ERRORS, force: shall}\n", ""))
+    clause = load.clauses(files.folder)["illumos.EISCONN"]
+    assert [clause.force(manuals) for manuals in (["linux"], ["linux-6.1", "linux"], ["freebsd"])] == [
+        "may", "may", "unspecified"]
+    files.write("a.yaml", CLAUSE)
+    load.clauses.cache_clear()
+    assert load.clauses(files.folder)["illumos.EISCONN"].force(["linux"]) == "shall"
+
+
+# --- profiles -----------------------------------------------------------------------------------------------
+
+ENTRY = """\
+  - clause: illumos.EISCONN
+    cases: ["stream/a.yaml::twice[*"]
+    observed: EWOULDBLOCK
+    status: bug
+    because: it always did
+    source: a page
+"""
+PAGE = f"platform: linux\ndeviations:\n{ENTRY}"
+HEIR = "platform: heir\ninherits: linux\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        (PAGE.replace("status: bug", "status: quirk"), 6, "'quirk' is none of documented, bug, unspecified"),
+        (PAGE.replace("    source: a page\n", ""), 3, "lacks 'source'"),
+        (PAGE.replace("observed:", "seen:"), 5, "takes no 'seen'"),
+        (PAGE.replace("EISCONN", "EISCON"), 3, "no clause 'illumos.EISCON'; perhaps illumos.EISCONN"),
+        (PAGE.replace("EWOULDBLOCK", "EWOULDBLOK"), 5, "observed: 'EWOULDBLOK' is none of ok, blocks, "),
+        (PAGE.replace("EWOULDBLOCK", "{revent: []}"), 5, "observed takes no 'revent'; it takes "),
+        (PAGE.replace("platform: linux", "platform: linus"), 1, "the page of 'linus'; the file's name says 'linux'"),
+        (PAGE.replace("platform: linux", "platform: linux\ninherits: linux"), 2, "'linux' inherits itself"),
+        (
+            PAGE.replace("platform: linux", "platform: linux\ninherits: minix"),
+            2,
+            "no page for platform 'minix'; there are linux",
+        ),
+        (PAGE.replace('["stream', '"stream').replace('*"]', '*"'), 4, "is not patterns over case ids"),
+        (PAGE.replace('"stream/a.yaml::twice[*"', ""), 4, "cases is empty"),
+        ("deviations: []\n", 1, "lacks 'platform'"),
+    ],
+)
+def test_wrong_pages_are_refused(files: Files, text: str, line: int, told: str) -> None:
+    message = files.refused(files.profile, "linux", linux=text)
+    assert re.match(rf"platforms/linux\.yaml:{line}: .*{told}", message), message
+
+
+def test_platform_without_a_page_is_refused(files: Files) -> None:
+    message = files.refused(files.profile, "plan9", linux=PAGE)
+    assert message == "platforms/plan9.yaml:1: no page for platform 'plan9'; there are linux"
+
+
+def test_inheriting_in_a_circle_is_refused(files: Files) -> None:
+    a, b = "platform: a\ninherits: b\n", "platform: b\ninherits: a\n"
+    assert files.refused(files.profile, "a", a=a, b=b) == "platforms/b.yaml:2: 'a' inherits itself"
+
+
+@pytest.mark.parametrize("observed", ["ok", "blocks", "crashed", "returned=1", "{value: ok}", "{revents: [POLLOUT]}"])
+def test_every_outcome_can_be_declared(files: Files, observed: str) -> None:
+    (entry,) = files.profile("linux", linux=PAGE.replace("EWOULDBLOCK", observed)).deviations
+    assert entry.observed == (observed if "{" not in observed else load.parse(f"a: {observed}", "")["a"])
+
+
+def test_deviation_has_its_line_and_the_posix_spelling(files: Files) -> None:
+    (entry,) = files.profile("linux", linux=PAGE).deviations
+    assert (entry.observed, entry.status, entry.cases, entry.line) == ("EAGAIN", "bug", ("stream/a.yaml::twice[*",), 3)
+
+
+def test_heir_has_its_own_entries_first_and_the_manuals_of_all(files: Files) -> None:
+    own = "deviations:\n" + ENTRY.replace("EWOULDBLOCK", "EINVAL")
+    profile = files.profile("heir", linux=PAGE, heir=HEIR + own)
+    assert [entry.observed for entry in profile.deviations] == ["EINVAL", "EAGAIN"]
+    assert profile.manuals == ("heir", "linux")
+
+
+@pytest.mark.parametrize(
+    "cases", ["", ', cases: ["stream/a.yaml::twice[*"]', ', cases: [other, "stream/a.yaml::twice[*"]']
+)
+def test_inherited_entry_is_withdrawn(files: Files, cases: str) -> None:
+    own = ENTRY.replace("EWOULDBLOCK", "EINVAL")
+    heir = f"{HEIR}conforms: [{{clause: illumos.EISCONN{cases}}}]\ndeviations:\n{own}"
+    assert [entry.observed for entry in files.profile("heir", linux=PAGE, heir=heir).deviations] == ["EINVAL"]
+
+
+@pytest.mark.parametrize("withdrawn", ["clause: illumos.EINPROGRESS", "clause: illumos.EISCONN, cases: [other]"])
+def test_withdrawing_nothing_is_refused(files: Files, withdrawn: str) -> None:
+    message = files.refused(files.profile, "heir", linux=PAGE, heir=HEIR + f"conforms: [{{{withdrawn}}}]\n")
+    assert message.startswith("platforms/heir.yaml:3: nothing inherited deviates from ")
+
+
+def test_withdrawal_reaches_a_grandparent(files: Files) -> None:
+    heir = "platform: late\ninherits: heir\nconforms: [{clause: illumos.EISCONN}]\n"
+    assert files.profile("late", linux=PAGE, heir=HEIR, late=heir).deviations == ()
+
+
+def test_deviation_that_matches_no_case_is_told(files: Files) -> None:
+    page = PAGE.replace("stream/a.yaml::", "stream/none.yaml::")
+    told = load.unmatched(files.profile("linux", linux=page), files.cases())
+    assert [line.removeprefix(f"{files.folder}/") for line in told] == [
+        "platforms/linux.yaml:3: the deviation from illumos.EISCONN matches no case with stream/none.yaml::twice[*"]
+
+
+def test_every_pattern_of_a_deviation_matches_a_case(files: Files) -> None:
+    page = PAGE.replace('["stream/a.yaml::twice[*"]', '["stream/*", "unix/*"]')
+    every = load.cases_of(load.parse(GOOD, ""), "suites/stream/a.yaml", KNOWN, WORDS)
+    assert [line.rpartition(" ")[2] for line in load.unmatched(files.profile("linux", linux=page), every)] == ["unix/*"]
+
+
+@pytest.mark.parametrize(("pattern", "id_", "is_match"), [
+    ("stream/a.yaml::twice[inet]", "suites/stream/a.yaml::twice[inet]", True),
+    ("stream/a.yaml::twice[inet]", "suites/stream/a.yaml::twice[inet6]", False),
+    ("stream/a.yaml::twice[i]", "suites/stream/a.yaml::twicei", False),
+    ("stream/a.yaml::twice*", "suites/stream/a.yaml::twice[inet6]", True),
+    ("*::twice[*6]", "suites/stream/a.yaml::twice[inet6]", True),
+    ("stream/?.yaml::twice", "suites/stream/a.yaml::twice", False),
+    ("*", "suites/stream/a.yaml::twice", True),
+])
+def test_patterns_mean_themselves_but_for_the_star(pattern: str, id_: str, is_match: bool) -> None:
+    assert bool(pattern_of(pattern).fullmatch(id_)) is is_match
+
+
+# --- targets ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "line", "told"), [
+    ("native: {about: a, start: [b]}\n", 1, "lacks 'platform'"),
+    ("native: {about: a, start: b, platform: linux}\n", 1, "start: 'b' is not the command"),
+    ("native:\n  about: a\n  begin: [b]\n  start: [b]\n  platform: linux\n", 3, "takes no 'begin'; it takes about, "),
+    ("native: {about: a, start: [b], platform: linux, patience: 0}\n", 1, "patience: 0 is not seconds a call may take"),
+    ("Native: {about: a, start: [b], platform: linux}\n", 1, "'Native'"),
+])
+def test_wrong_targets_are_refused(files: Files, text: str, line: int, told: str) -> None:
+    message = files.refused(load.targets, files.write("some.yaml", text))
+    assert re.match(rf"some\.yaml:{line}: .*{told}", message), message

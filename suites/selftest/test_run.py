@@ -1,0 +1,422 @@
+"""The seam to pytest from end to end: what a person types, what they read, and what is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import select
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from reports import results
+from specs.model import VERDICTS
+from suites.selftest import faulty
+
+ROOT = Path(__file__).parents[2]
+FILES = ("suites/stream/EISCONN.yaml", "suites/unix/EPROTOTYPE.yaml", "suites/stream/ENOSR.yaml")
+PATIENCE_S = 120.0  # for a run that takes seconds
+END_S = 20.0  # for what a killed run has started to end; it takes 2
+
+
+class Run(NamedTuple):
+    """One run of pytest: exit code, what it printed, and the records of its result file."""
+
+    code: int
+    text: str
+    records: list[dict[str, Any]]
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+
+Pytest = Callable[..., Run]
+
+
+def command(*arguments: str | Path) -> list[str | Path]:
+    return [sys.executable, "-m", "pytest", *arguments]
+
+
+def run(folder: Path, *arguments: str | Path, cwd: Path = ROOT) -> Run:
+    """Run pytest as a user does; the result file is in `folder`."""
+    file = folder / "results.jsonl"
+    told = subprocess.run(command(*arguments, "--results", file), cwd=cwd, capture_output=True, text=True, check=False,
+                          timeout=PATIENCE_S, env={**os.environ, "COLUMNS": "240"})
+    records = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return Run(told.returncode, told.stdout + told.stderr, records)
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of a few files on this machine."""
+    return run(tmp_path_factory.mktemp("usual"), "-v", *FILES)
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same on a target that answers another errno, until the first failure."""
+    folder = tmp_path_factory.mktemp("failed")
+    (folder / "targets.yaml").write_text(faulty.target("faulty", "other-errno"))
+    return run(folder, "-x", "--targets", folder / "targets.yaml", "--target", "faulty", *FILES)
+
+
+@pytest.fixture
+def tripwire(tmp_path: Path) -> tuple[list[str | Path], Path]:
+    """Arguments that choose a target, and the file that is there once it has been started."""
+    entry = f"wire: {{about: a wire, start: [touch, {tmp_path}/started], platform: linux, lab: false}}\n"
+    (tmp_path / "targets.yaml").write_text(entry)
+    return ["--targets", tmp_path / "targets.yaml", "--target", "wire"], tmp_path / "started"
+
+
+# --- what is run --------------------------------------------------------------------------------------------
+
+
+def test_node_id_is_the_case_id_and_the_target(usual: Run) -> None:
+    ids = re.findall(r"^(suites/\S+::\S+) [A-Z]+", usual.text, re.MULTILINE)
+    assert ids == [node_of(record["case"]) for record in usual.records[1:-1]]
+
+
+def node_of(case: str) -> str:
+    return case.removesuffix("]") + ("-native]" if case.endswith("]") else "[native]")
+
+
+def test_verdicts_are_pytest_outcomes(usual: Run) -> None:
+    outcomes = dict(re.findall(r"^suites/\S+::(\S+) ([A-Z]+)", usual.text, re.MULTILINE))
+    words = {"conforms": "PASSED", "deviates": "XFAIL", "open": "XFAIL", "unsupported": "SKIPPED"}
+    for record in usual.records[1:-1]:
+        assert outcomes[node_of(record["case"]).partition("::")[2]] == words.get(record["verdict"], "FAILED")
+
+
+def test_a_run_without_failures_ends_with_0(usual: Run) -> None:
+    assert usual.code == 0, usual.text
+
+
+def test_naming_cases_starts_nothing(tmp_path: Path, tripwire: tuple[list[str | Path], Path]) -> None:
+    arguments, started = tripwire
+    told = run(tmp_path, "--collect-only", "-q", *arguments, FILES[0])
+    assert (told.code, told.records, started.exists()) == (0, [], False)
+    assert all(re.fullmatch(rf"{FILES[0]}::[a-z-]+\[(\S+-)?wire\]", line) for line in told.lines[:-2])
+    assert len(told.lines) > 5
+
+
+@pytest.mark.parametrize(("option", "is_chosen"), [
+    (["-k", "EISCONN and inet6"], lambda id_: "EISCONN" in id_ and "inet6" in id_),
+    (["-m", "unix"], lambda id_: id_.startswith("suites/unix/")),
+    (["-m", "EPROTOTYPE"], lambda id_: "EPROTOTYPE" in id_),
+    (["-m", "stream and not (EISCONN or waits)"], lambda id_: "ENOSR" in id_),
+])
+def test_cases_are_chosen_by_word_topic_and_errno(
+    tmp_path: Path, option: list[str], is_chosen: Callable[[str], bool], usual: Run
+) -> None:
+    told = run(tmp_path, "--collect-only", "-q", "--strict-markers", *option, *FILES)
+    assert [line for line in told.lines if "::" in line] == [
+        node_of(record["case"]) for record in usual.records[1:-1] if is_chosen(record["case"])] != []
+
+
+def test_own_tests_are_run_only_when_named(tmp_path: Path) -> None:
+    told = run(tmp_path, "--collect-only", "-q", "suites/drawn", "suites")
+    assert told.code == 0
+    assert "selftest" not in told.text
+
+
+def test_two_processes_write_one_file_with_the_same_verdicts(tmp_path: Path, usual: Run) -> None:
+    told = run(tmp_path, "-n", "2", "-q", *FILES)
+    assert told.code == 0
+    assert [record["kind"] for record in told.records] == [record["kind"] for record in usual.records]
+    assert verdicts(told) == verdicts(usual)
+    assert told.records[-1]["counts"] == usual.records[-1]["counts"]
+
+
+def verdicts(one: Run) -> dict[str, tuple[str, dict[str, str], str]]:
+    return {record["case"]: (record["verdict"], record["clauses"], record["revision"]) for record in one.records[1:-1]}
+
+
+def test_two_targets_are_run_side_by_side(tmp_path: Path) -> None:
+    (tmp_path / "targets.yaml").write_text(faulty.target("first", "ok") + faulty.target("second", "other-errno"))
+    told = run(tmp_path, "-q", "--targets", tmp_path / "targets.yaml", "--target", "first,second", FILES[1])
+    assert told.code == 1
+    assert set(told.records[0]["targets"]) == set(told.records[-1]["counts"]) == {"first", "second"}
+    assert len({record["case"] for record in told.records[1:-1]}) * 2 == len(told.records) - 2
+
+
+def test_target_that_cannot_start_is_skipped_with_what_to_do(tmp_path: Path) -> None:
+    entry = "none: {about: none, start: [no-such-program], platform: linux, install: apt-get install it}\n"
+    (tmp_path / "targets.yaml").write_text(entry)
+    told = run(tmp_path, "-q", "--targets", tmp_path / "targets.yaml", "--target", "none", FILES[1])
+    reason = "none: no-such-program is no program that can be run; apt-get install it"
+    assert told.code == 0
+    assert told.records[0]["targets"]["none"] == {"platform": "linux", "unavailable": reason}
+    assert {(record["verdict"], record["reason"]) for record in told.records[1:-1]} == {("unsupported", reason)}
+
+
+# --- what is written ----------------------------------------------------------------------------------------
+
+
+def test_header_tells_what_was_run(usual: Run) -> None:
+    head = usual.records[0]
+    assert head.keys() == {"kind", "schema", "suite", "started", "targets", "environment"}
+    assert (head["kind"], head["schema"]) == ("header", 1)
+    assert re.fullmatch(r"[0-9a-f]{12}\+?|unknown", head["suite"]["revision"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", head["started"])
+    greeting = head["targets"]["native"]["greeting"]
+    assert {"system", "release", "machine", "implementation"} <= greeting.keys()
+    assert all(isinstance(greeting[key], list) for key in ("verbs", "domains", "facilities", "worlds"))
+    assert {"uid", "kernel", "libc", "lsm", "python", "sysctls"} <= head["environment"].keys()
+
+
+def test_every_record_has_what_reports_need(usual: Run) -> None:
+    keys = {"kind", "case", "target", "platform", "verdict", "clauses", "summary", "steps", "reason", "seconds",
+            "revision"}
+    for record in usual.records[1:-1]:
+        assert keys <= record.keys()
+        assert record["verdict"] in VERDICTS
+        assert set(record["clauses"].values()) <= set(VERDICTS)
+        assert (record["reason"] == "") == (record["verdict"] == "conforms")
+        assert re.fullmatch("[0-9a-f]{12}", record["revision"])
+        for step in record["steps"]:
+            assert {"text", "verb", "request", "observed"} <= step.keys()
+            assert "ret" in step["observed"]
+            assert ("given" in step) != ("line" in step)
+            assert ("expect" in step) == ("verdict" in step or "verdicts" in step)
+
+
+def test_reports_read_what_is_written(usual: Run, failed: Run, tmp_path: Path) -> None:
+    for number, (one, torn) in enumerate(((usual, False), (failed, True))):
+        file = tmp_path / f"{number}.jsonl"
+        file.write_text("".join(json.dumps(record) + "\n" for record in one.records))
+        assert bool(results.read(file).torn) is torn
+
+
+def test_footer_counts_what_was_seen(usual: Run) -> None:
+    foot = usual.records[-1]
+    assert foot.keys() == {"kind", "complete", "counts", "seconds"}
+    assert foot["counts"] == {"native": dict(Counter(record["verdict"] for record in usual.records[1:-1]))}
+
+
+def test_terminal_names_counts_and_what_was_unsupported(usual: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+    counts = usual.records[-1]["counts"]["native"]
+    (told,) = (line for line in usual.lines if line.startswith("native: "))
+    assert {word: int(count) for count, word in re.findall(r"(\d+) ([a-z]+)", told)} == counts
+    reasons = Counter(record["reason"] for record in usual.records if record.get("verdict") == "unsupported")
+    for reason, count in reasons.items():
+        assert f"unsupported on native, {count} case{'s' if count > 1 else ''}: {reason}" in usual.lines
+    assert reasons
+    assert any(re.fullmatch(r"results: \S+results\.jsonl", line) for line in usual.lines)
+
+
+# --- what a failure says ------------------------------------------------------------------------------------
+
+
+def block(text: str) -> list[str]:
+    """The lines of the first failure."""
+    lines = text.splitlines()
+    start = next(number for number, line in enumerate(lines) if re.fullmatch(r"_+ .+ _+", line)) + 1
+    end = next(number for number, line in enumerate(lines[start:], start) if re.match("[=_]{5}", line))
+    return [line for line in lines[start:end] if line]
+
+
+def test_failure_is_read_in_one_glance(failed: Run) -> None:
+    assert failed.code == 1
+    lines = block(failed.text)
+    assert len(lines) <= 15
+    record = next(record for record in failed.records if record.get("verdict") == "fails")
+    wrong = next(clause for clause, verdict in record["clauses"].items() if verdict == "fails")
+    assert re.fullmatch(r"(connect|pthread_join)\(.+\) = -1 EXDEV, expected E[A-Z]+", lines[0])
+    assert re.fullmatch(rf"clause   {re.escape(wrong)}: .+\. \(illumos, .+; shall\)", lines[1])
+    place = f"{record['case'].partition('::')[0]}:{record['line']}"
+    assert any(re.fullmatch(rf"target   faulty \(.+\), scenario at {re.escape(place)}", line) for line in lines)
+    steps = [re.fullmatch(r" +(\d+)  (\w+\(.*\)) = (.+)", line) for line in lines]
+    assert [int(step[1]) for step in steps if step] == list(range(1, sum(map(bool, steps)) + 1))
+    assert any(step and step[3].endswith("<- fails") for step in steps)
+    assert lines[-2] == "verdict  fails"
+
+
+def test_failure_says_how_to_run_it_again(failed: Run, tmp_path: Path) -> None:
+    first, *arguments = shlex.split(block(failed.text)[-1].removeprefix("again "))
+    assert first == "pytest"
+    told = run(tmp_path, *arguments)
+    assert (told.code, [record["verdict"] for record in told.records[1:-1]]) == (1, ["fails"])
+
+
+def test_a_run_that_stops_at_a_failure_is_torn(failed: Run) -> None:
+    assert [record.get("verdict") for record in failed.records].count("fails") == 1
+    assert failed.records[-1]["kind"] == "result"
+
+
+# --- what is refused ----------------------------------------------------------------------------------------
+
+
+UNMATCHED = "{clause: illumos.EISCONN, cases: [none], observed: ok, status: bug, because: so, source: me}"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A copy of the suite, to be broken."""
+    copy = tmp_path / "house"
+    for room in ("specs", "fixtures", "suites"):
+        shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("selftest", "__pycache__"))
+    for file in ("conftest.py", "tox.ini"):
+        shutil.copy(ROOT / file, copy)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "code", "told"),
+    [
+        (
+            "suites/stream/EISCONN.yaml",
+            "summary:",
+            "sumary:",
+            2,
+            r"suites/stream/EISCONN.yaml:\d+: .+ takes no 'sumary'; it takes clause, .+",
+        ),
+        ("suites/stream/EISCONN.yaml", "scenarios:", "scenarios: [", 2, r"suites/stream/EISCONN.yaml:\d+: no YAML: .+"),
+        (
+            "specs/clauses/returns.yaml",
+            "says:",
+            "say:",
+            4,
+            r"ERROR: specs/clauses/returns.yaml:\d+: .+ takes no 'say'; it takes cited, says",
+        ),
+        (
+            "specs/platforms/linux.yaml",
+            "platform: linux",
+            "platform: linux\ninherits: minix",
+            4,
+            r"ERROR: specs/platforms/linux.yaml:\d+: no page for platform 'minix'; there are .+",
+        ),
+        (
+            "specs/platforms/linux.yaml",
+            "deviations:",
+            f"deviations:\n  - {UNMATCHED}",
+            4,
+            r"ERROR: specs/platforms/linux.yaml:\d+: the deviation from illumos.EISCONN matches no case with none",
+        ),
+    ],
+)
+def test_wrong_file_is_refused_before_anything_is_played(
+    house: Path, tripwire: tuple[list[str | Path], Path], file: str, old: str, new: str, code: int, told: str
+) -> None:
+    text = (house / file).read_text()
+    assert old in text
+    (house / file).write_text(text.replace(old, new, 1))
+    arguments, started = tripwire
+    found = run(house, "-q", *arguments, "suites" if "none" in new else "suites/stream/EISCONN.yaml", cwd=house)
+    assert found.code == code, found.text
+    assert any(re.fullmatch(told, line) for line in found.lines), found.text
+    assert (found.records, started.exists()) == ([], False)
+    assert "Traceback" not in found.text
+
+
+@pytest.mark.parametrize(("arguments", "told"), [
+    (["--target", "none"], r"ERROR: --target: no target 'none'; .*native.*"),
+    (["--targets", "none.yaml"], r"ERROR: none\.yaml:1: cannot be read: .+"),
+    (["--results", "/dev/null/results.jsonl"], r"ERROR: --results: /dev/null/results\.jsonl cannot be written: .+"),
+    (["--results", "/"], r"ERROR: --results: / cannot be written: Is a directory"),
+])
+def test_wrong_options_are_refused_in_one_line(arguments: Sequence[str], told: str) -> None:
+    found = subprocess.run(command("-q", FILES[1], *arguments), cwd=ROOT, capture_output=True, text=True, check=False,
+                           timeout=PATIENCE_S)
+    assert found.returncode == 4
+    assert any(re.fullmatch(told, line) for line in found.stderr.splitlines()), found.stderr
+    assert "Traceback" not in found.stderr + found.stdout
+
+
+# --- what is left behind ------------------------------------------------------------------------------------
+
+
+class Mid:
+    """A run in the middle: it has written its first results to a pipe and cannot go on until they are read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        self.mark = f"CONNECT_SELFTEST={uuid.uuid4()}"
+        pipe = folder / "results.jsonl"
+        os.mkfifo(pipe)
+        self.reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(self.reader, fcntl.F_SETPIPE_SZ, 4096)
+        key, _, value = self.mark.partition("=")
+        files = (*FILES, "suites/stream/ETIMEDOUT.yaml")  # the last one's cases wait
+        self.process = subprocess.Popen(command("-q", *files, "--results", pipe), cwd=ROOT,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        env={**os.environ, key: value, "TMPDIR": str(self.temporary)})
+        self.written = b""
+        while self.written.count(b"\n") < 2:
+            assert self.read(PATIENCE_S), "no result was written"
+
+    def read(self, patience: float) -> bytes:
+        """More of what is written; nothing at the end, or when nothing comes in time."""
+        select.select([self.reader], [], [], patience)
+        with contextlib.suppress(BlockingIOError):
+            more = os.read(self.reader, 4096)
+            self.written += more
+            return more
+        return b""
+
+    def processes(self) -> list[int]:
+        """Those that were started by the run, and it itself."""
+        found = []
+        for environment in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if self.mark.encode() in environment.read_bytes():
+                    found.append(int(environment.parts[2]))
+        return found
+
+    def wait_for_the_end(self) -> list[int]:
+        """The processes that are still there after a while."""
+        deadline = time.monotonic() + END_S
+        while (left := self.processes()) and time.monotonic() < deadline:
+            with contextlib.suppress(ProcessLookupError):
+                handle = os.pidfd_open(left[0])
+                select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+                os.close(handle)
+        return left
+
+    def close(self) -> None:
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        os.close(self.reader)
+
+
+@pytest.fixture
+def mid(tmp_path: Path) -> Iterator[Mid]:
+    if not hasattr(os, "pidfd_open") or not Path("/proc/self/environ").exists():
+        pytest.skip("processes are found and waited for as on Linux")
+    made = Mid(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_run_that_is_ended_in_the_middle_leaves_nothing(mid: Mid, number: signal.Signals, tmp_path: Path) -> None:
+    mounts = Path("/proc/self/mountinfo").read_text()
+    assert len(mid.processes()) > 2
+    mid.process.send_signal(number)
+    while mid.read(PATIENCE_S):  # an interrupted run writes what it has
+        pass
+    code = mid.process.wait(PATIENCE_S)
+    assert code == (2 if number == signal.SIGINT else -number)
+    assert mid.wait_for_the_end() == []
+    assert list(mid.temporary.iterdir()) == []
+    assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
+    assert len(Path("/proc/self/mountinfo").read_text().splitlines()) <= len(mounts.splitlines())
+    file = tmp_path / "torn.jsonl"
+    file.write_bytes(mid.written)
+    assert results.read(file).torn

@@ -1,0 +1,251 @@
+"""Targets that misbehave: each is found out with the right verdict, the run goes on, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures import targets
+from fixtures.targets import Session, Target
+from specs import load
+from specs.model import Case, Citation, Clause, Profile
+from suites import engine
+
+MINIATURE = Path(__file__).parent / "miniature.py"
+CLAUSES = {name: Clause(name, "It says so.", (Citation("illumos", "ERRORS", "shall"),), "clauses.yaml", 1)
+           for name in ("illumos.EISCONN", "illumos.peer")}
+TEXT = """
+clause: illumos.EISCONN
+scenarios:
+  twice:
+    summary: A second connect fails.
+    domain: AF_INET
+    type: SOCK_STREAM
+    given: [{listener: peer}]
+    steps:
+      - {socket: client}
+      - {connect: client, to: peer}
+      - {connect: client, to: peer, expect: EISCONN}
+      - {getpeername: client, expect: {name: peer}, clause: illumos.peer}
+"""
+
+
+def case(client: str, text: str = TEXT, peer: str = "peer") -> Case:
+    """The case in which the client, and the peer, have these names."""
+    text = re.sub(r"(?<=: )peer\b", peer, re.sub(r"(?<=: )client\b", client, text))
+    (made,) = load.cases_of(load.parse(text, "toy.yaml"), "toy.yaml", CLAUSES, engine.vocabulary())
+    return made
+
+
+BAD, GOOD = case("bad"), case("good")
+Start = Callable[..., Session]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Where the agents write their process ids."""
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def start(log: Path) -> Iterator[Start]:
+    """Starts a miniature that misbehaves in one way; all are gone in the end, with whatever they left."""
+    sessions: list[Session] = []
+
+    def start_(way: str, patience: float = 10.0, **more: Any) -> Session:
+        command = (sys.executable, "-I", "-S", str(MINIATURE), way, str(log))
+        sessions.append(Session(Target("toy", "a toy", command, "toy", lab=False, patience=patience, **more)))
+        return sessions[-1]
+
+    yield start_
+    for session in sessions:
+        session.close()
+        assert not session.janitor or not Path(session.folder).exists()
+    for pid in pids(log):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def pids(log: Path) -> list[int]:
+    return [int(line) for line in log.read_text().split()] if log.exists() else []
+
+
+def run(session: Session, played: Case, own: bool = False) -> dict[str, Any]:
+    return engine.run(played, session, CLAUSES, Profile("toy", ("toy",), ()), own)
+
+
+@pytest.mark.parametrize(
+    ("way", "verdict", "reason"),
+    [
+        ("honest", "conforms", ""),
+        ("lies", "fails", r"connect\(bad, peer\) = 0, expected EISCONN"),
+        ("lies-well", "fails", r"connect\(bad, peer\) = 0 \{name: inet:127.0.0.1:4711\}, expected EISCONN"),
+        ("other-errno", "fails", r"connect\(bad, peer\) = -1 EINVAL, expected EISCONN"),
+        ("other-value", "fails", r"connect\(bad, peer\) = returned 1, expected EISCONN"),
+        (
+            "invents",
+            "crashed",
+            r"connect\(bad, peer\): 'connect bad inet:\S+' was answered by 'ok extra', which is no answer .*",
+        ),
+        (
+            "rubbish",
+            "crashed",
+            r"socket bad .*was answered by 'Traceback \(most recent call last\):', which is no answer \(signal 9\)",
+        ),
+        ("nothing", "crashed", r"socket bad .*was answered by '', which is no answer \(signal 9\)"),
+        ("twice", "crashed", r"socket bad .*: 'socket bad AF_INET SOCK_STREAM' was answered twice \(signal 9\)"),
+        ("floods", "crashed", r"socket bad .*was answered by 'x{80}…', which is no answer \(signal 9\)"),
+        ("floods-lines", "crashed", r"socket bad .*was answered twice \(signal 9\)"),
+        ("error", "unresolved", r"'socket bad AF_INET SOCK_STREAM': what is that"),
+        ("unsupported", "unsupported", "no such thing here"),
+        ("exits", "crashed", r"socket bad .*: the agent died \(status 3: out of memory\)"),
+        ("crashes", "crashed", r"socket bad .*: the agent died \(signal 11\)"),
+        ("crashes-later", "crashed", r"connect\(bad, peer\): the agent died \(status 4: panic\)"),
+        ("dies-at-reset", "crashed", r"reset: the agent died \(status 5: double free\)"),
+        ("keeps", "conforms", ""),
+    ],
+)
+def test_misbehaviour_is_found_out_and_the_run_goes_on(start: Start, way: str, verdict: str, reason: str) -> None:
+    session = start(way)
+    found = run(session, BAD)
+    assert (found["verdict"], bool(re.fullmatch(reason, found["reason"]))) == (verdict, True), found["reason"]
+    assert run(session, GOOD)["verdict"] == "conforms"
+
+
+@pytest.mark.parametrize(
+    ("way", "verdict", "reason"),
+    [
+        ("hangs", "unresolved", "socket bad AF_INET SOCK_STREAM blocks"),
+        ("hangs-later", "fails", "connect(bad, peer) = blocks, expected EISCONN"),
+        ("no-line", "unresolved", "socket bad AF_INET SOCK_STREAM blocks"),
+    ],
+)
+def test_call_that_never_returns_is_tried_again_with_more_patience(
+    start: Start, log: Path, way: str, verdict: str, reason: str
+) -> None:
+    session = start(way, patience=0.2)
+    found = run(session, BAD)
+    assert (found["verdict"], found["reason"]) == (verdict, reason)
+    assert found["seconds"] >= 0.2 * engine.PATIENCE_FACTOR
+    assert len(pids(log)) == 2
+
+
+def test_blocking_that_is_expected_costs_one_agent_and_one_patience(start: Start, log: Path) -> None:
+    text = TEXT[:TEXT.index("      - {getpeername")].replace("expect: EISCONN", "expect: blocks")
+    assert run(start("hangs-later", patience=0.2), case("bad", text))["verdict"] == "conforms"
+    assert len(pids(log)) == 1
+
+
+def test_fixture_that_is_lied_to_is_unresolved(start: Start) -> None:
+    found = run(start("lies"), case("client", peer="bad"))
+    assert (found["verdict"], found["reason"]) == ("unresolved", "bad: getsockname bad = 0 and no name")
+
+
+def test_crash_in_a_fixture_is_a_crash(start: Start) -> None:
+    found = run(start("exits"), case("client", peer="bad"))
+    assert (found["verdict"], found["clauses"]) == ("crashed", dict.fromkeys(CLAUSES, "crashed"))
+
+
+def test_agent_is_used_again_while_it_behaves(start: Start, log: Path) -> None:
+    session = start("honest")
+    for _ in range(3):
+        assert run(session, BAD)["verdict"] == "conforms"
+    assert len(pids(log)) == 1
+
+
+@pytest.mark.parametrize("way", ["keeps", "dies-at-reset", "twice"])
+def test_agent_that_is_not_fit_for_another_case_is_replaced(start: Start, log: Path, way: str) -> None:
+    session = start(way)
+    run(session, BAD)
+    run(session, GOOD)
+    run(session, GOOD)
+    assert len(pids(log)) == 2
+
+
+def test_cases_that_wait_have_agents_apart(start: Start, log: Path) -> None:
+    session = start("honest")
+    assert [run(session, GOOD, own)["verdict"] for own in (True, False, True, False)] == ["conforms"] * 4
+    assert len(set(pids(log))) == 2
+
+
+# --- targets that cannot be started -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("way", "reason"), [
+    ("leaves", "no greeting came but nothing; no such kernel"), ("rude", "no greeting came but 'welcome to toy'"),
+    ("terse", "its greeting lacks release, machine, implementation, verbs, domains, facilities"),
+    ("newer", "it speaks protocol 2, this suite 1"), ("floods-first", f"no greeting came but '{'x' * 80}…'"),
+])
+def test_target_that_greets_wrongly_is_unsupported(start: Start, way: str, reason: str) -> None:
+    found = run(start(way, install="pip install toy"), BAD)
+    assert (found["verdict"], found["reason"]) == ("unsupported", f"toy: {reason}; pip install toy")
+    assert found["clauses"] == dict.fromkeys(CLAUSES, "unsupported")
+
+
+def test_target_that_never_greets_is_unsupported(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "START_PATIENCE_S", 0.2)
+    found = run(start("mute"), BAD)
+    assert (found["verdict"], found["reason"]) == ("unsupported", "toy: no greeting came but nothing")
+
+
+@pytest.mark.parametrize("command", ["no-such-program", "/dev/null", "/no/such/program"])
+def test_target_whose_program_cannot_be_run_is_unsupported(command: str) -> None:
+    session = Session(Target("toy", "a toy", (command,), "toy", lab=False, install="pip install toy"))
+    found = run(session, BAD)
+    session.close()
+    assert (found["verdict"], found["reason"]) == (
+        "unsupported", f"toy: {command} is no program that can be run; pip install toy")
+
+
+def test_target_that_starts_only_once_leaves_later_cases_unresolved(start: Start) -> None:
+    session = start("starts-once")
+    assert run(session, GOOD)["verdict"] == "conforms"
+    found = run(session, GOOD, own=True)
+    assert (found["verdict"], found["reason"]) == (
+        "unresolved", "no new agent: no greeting came but nothing; already running")
+
+
+@pytest.mark.parametrize(("change", "reason"), [
+    ({"AF_INET": "AF_INET6"}, "the target has no domain AF_INET6"),
+    ({"- {socket": "- {poll: peer, events: []}\n      - {socket"}, "the target has no verb poll"),
+    ({"type:": "nonblocking: SOCK_NONBLOCK\n    type:"}, "the target has no flag SOCK_NONBLOCK"),
+    ({"listener": "exhausted-ports"}, "toy is started without a laboratory.*"),
+    ({"listener": "route"}, "toy is started without a laboratory.*"),
+])
+def test_what_a_target_lacks_is_told(start: Start, change: dict[str, str], reason: str) -> None:
+    text = TEXT
+    for old, new in change.items():
+        text = text.replace(old, new)
+    found = run(start("honest"), case("good", text))
+    assert found["verdict"] == "unsupported"
+    assert re.fullmatch(reason, found["reason"])
+
+
+# --- the end ------------------------------------------------------------------------------------------------
+
+
+def test_closing_ends_a_case_that_is_being_played(start: Start, log: Path) -> None:
+    os.mkfifo(log)  # reading waits until an agent has started
+    session = start("hangs", patience=600)
+    player = threading.Thread(target=run, args=(session, BAD, True))
+    player.start()
+    first, second = (log.read_text() for _ in range(2))
+    session.close()
+    player.join(20)
+    assert first != second
+    assert not player.is_alive()
+    log.unlink()
+
+
+def test_closed_session_starts_nothing(start: Start, log: Path) -> None:
+    session = start("honest")
+    run(session, GOOD)
+    session.close()
+    assert run(session, GOOD, own=True)["verdict"] in ("unresolved", "crashed")
