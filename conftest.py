@@ -14,7 +14,6 @@ from specs import load
 from specs.model import SpecError
 from suites import drawing
 from suites.collect import CONFORMANCE, RESULTS, CaseItem, Conformance, ScenarioFile
-from suites.engine import waits
 from suites.record import Recorder
 
 ROOT = Path(__file__).parent
@@ -89,7 +88,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Cases that wait come last: they are begun first, and have waited meanwhile."""
     if ROOT / "suites" in {Path(arg).resolve() for arg in config.args}:
         config.stash[CONFORMANCE].refuse_unmatched(items)
-    items.sort(key=lambda item: isinstance(item, CaseItem) and waits(item.case))
+    items.sort(key=lambda item: isinstance(item, CaseItem) and item.waits)
 
 
 # --- the run ------------------------------------------------------------------------------------------------

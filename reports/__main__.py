@@ -8,25 +8,31 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from typing import NoReturn, Protocol
 
-from reports import explain, matrix, summary
+from reports import accept, diff, explain, findings, history, judge, matrix, summary, tap
 from reports.results import Unreadable
 from specs.model import SpecError
 
 
 class Verb(Protocol):
-    """A module that is a verb: its docstring is its help, `run` prints the report."""
+    """A module that is a verb: its docstring is its help, `run` prints the report and may give an exit status."""
 
     __doc__: str | None
 
     def arguments(self, parser: ArgumentParser) -> None: ...
 
-    def run(self, options: Namespace) -> None: ...
+    def run(self, options: Namespace) -> int | None: ...
 
 
 VERBS: Mapping[str, Verb] = {
     "matrix": matrix,
     "explain": explain,
     "summary": summary,
+    "diff": diff,
+    "accept": accept,
+    "history": history,
+    "findings": findings,
+    "tap": tap,
+    "judge": judge,
 }
 
 
@@ -38,7 +44,10 @@ class Parser(ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. 0: done; 2: wrong usage or an unreadable file, with one line on standard error."""
+    """Run one verb. 0: done; 1: done, and it found what it was told to fail on; 2: wrong usage or an unreadable file.
+
+    What is wrong is one line on standard error.
+    """
     parser = Parser(prog="python -m reports", description="Render result files of the suite.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
@@ -47,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without ✓ is no reason to fail
     try:
-        VERBS[options.verb].run(options)
+        return VERBS[options.verb].run(options) or 0
     except BrokenPipeError:
         sys.stdout = None  # whoever reads has seen enough; there is nothing left to flush
     except (Unreadable, SpecError, OSError) as error:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from reports import sheets
 from reports.results import Column, Name, Record, Results, Step
 from reports.rows import Clauses, pairs
+from reports.transcripts import Call, labelled, merged
 from reports.words import GLYPHS, again, alternatives, citations, declared, instead, visible
 from specs.judge import spell_allowed, spell_observed
 from specs.model import VERDICTS
@@ -108,34 +109,6 @@ def case_data(case: str, records: Mapping[str, Record], columns: Sequence[Column
         "steps": [step_data(step) for step in calls.values()],
         "results": [record_data(record, list(calls)) if record else None for record in played],
     }
-
-
-Call = tuple[str, str, int]
-
-
-def labelled(steps: Iterable[Step]) -> dict[Call, Step]:
-    """The steps, each under what it is: fixture, text, and which of several equal ones."""
-    found: dict[Call, Step] = {}
-    for step in steps:
-        key = (step.given, step.text, 0)
-        while key in found:
-            key = (*key[:2], key[2] + 1)
-        found[key] = step
-    return found
-
-
-def merged(transcripts: Iterable[Mapping[Call, Step]]) -> dict[Call, Step]:
-    """The calls of several transcripts in one order: some end early, or need calls that others do not."""
-    order: list[Call] = []
-    known: dict[Call, Step] = {}
-    for transcript in transcripts:
-        at = 0
-        for key, step in transcript.items():
-            if key not in known:
-                order.insert(at, key)
-                known[key] = step
-            at = order.index(key) + 1
-    return {key: known[key] for key in order}
 
 
 def step_data(step: Step) -> dict[str, Any]:

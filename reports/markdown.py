@@ -1,4 +1,4 @@
-"""The matrix as Markdown tables, for the job summary of a CI run."""
+"""The matrix and the summary as Markdown tables, for the job summary of a CI run."""
 
 from __future__ import annotations
 
@@ -17,18 +17,32 @@ MARKUP = str.maketrans({char: f"&#{ord(char)};" for char in "&<>|\\`*_[]#~$@"})
 
 def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> None:
     """Write the matrix, its totals and the reasons why cases are unsupported."""
+    heading(results, out)
+    for sheet in sheets.matrix(results, clauses, results.columns, every):
+        out.writelines(table(sheet))
+    totals(results, clauses, out)
+    reasons = sheets.reasons(results)
+    if reasons.rows:
+        out.writelines(table(reasons))
+
+
+def summary(results: Results, clauses: Clauses, out: IO[str]) -> None:
+    """Write what the targets are and their totals."""
+    heading(results, out)
+    totals(results, clauses, out)
+
+
+def heading(results: Results, out: IO[str]) -> None:
     for note in results.notes:
         out.write(f"> **{plain(note)}**\n\n")
     out.writelines(f"- {plain(column.title)}\n" for column in results.columns)
     out.write("\n")
-    for sheet in sheets.matrix(results, clauses, results.columns, every):
-        out.writelines(table(sheet))
+
+
+def totals(results: Results, clauses: Clauses, out: IO[str]) -> None:
     out.writelines(table(sheets.targets(results)))
     out.writelines(table(sheets.documents(results, clauses)))
     out.writelines(f"{plain(remark)}\n\n" for remark in sheets.remarks(results, clauses))
-    reasons = sheets.reasons(results)
-    if reasons.rows:
-        out.writelines(table(reasons))
 
 
 def table(sheet: Sheet) -> Iterator[str]:

@@ -3,6 +3,8 @@
 A result file is JSON lines: one header, one result for each case and target, one footer. A file without a
 footer is torn: the run that wrote it did not end. It is read as far as it goes, and every report says so
 first. Anything else that is not as declared here is refused with one line that names file and line.
+
+Wherever a file is named, FILE@TARGET is what one target gave in it, and a folder is all files *.jsonl in it.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -31,7 +33,7 @@ class Unreadable(Exception):
 # --- The lines of a file: what is declared here is what is checked ------------------------------------------
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, omit_defaults=True):
     """An implementation under test as one run met it. unavailable: why it could not be started."""
 
     platform: str
@@ -41,6 +43,10 @@ class Target(msgspec.Struct, frozen=True):
     @property
     def release(self) -> str:
         return str(self.greeting.get("release", "unavailable" if self.unavailable else "unknown"))
+
+    @property
+    def machine(self) -> str:
+        return str(self.greeting.get("machine", "unknown"))
 
     @property
     def version(self) -> str:
@@ -57,14 +63,15 @@ class Suite(msgspec.Struct, frozen=True):
     revision: str
 
 
-class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
-    """The first line: what was about to be run, where, on what."""
+class Header(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="header"):
+    """The first line: what was about to be run, where, on what. judged: by what else than was then declared."""
 
     schema: int
     suite: Suite
     started: str
     targets: dict[str, Target]
     environment: dict[str, Any] = {}
+    judged: str = ""
 
 
 class Deviation(msgspec.Struct, frozen=True):
@@ -77,34 +84,23 @@ class Deviation(msgspec.Struct, frozen=True):
     source: str
 
 
-class Step(msgspec.Struct, frozen=True):
-    """One call and what it gave. line: in the scenario's file, 0 for a call that it does not ask for itself.
-
-    given: the name of the fixture that made the call.
-    """
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A call as the scenario asks for it. step: its place there; line: in the scenario's file."""
 
     text: str
     verb: str
-    observed: dict[str, str]
+    subject: str = ""
+    operands: dict[str, Any] = {}
+    step: int | None = None
     line: int = 0
-    request: str = ""
-    given: str = ""
     expect: Outcomes | None = None
     clause: str = ""
-    verdict: Verdict | None = None
-    verdicts: dict[str, Verdict] = {}
 
     def __post_init__(self) -> None:
-        if "ret" not in self.observed:
-            raise ValueError("`observed` has no `ret`")
         if self.clause and self.expect is None:
             raise ValueError("`clause` without `expect`")
         if not self.clause:
             msgspec.convert(self.expect or {}, dict[str, Outcomes])  # by clause
-
-    @property
-    def ret(self) -> str:
-        return self.observed["ret"]
 
     @property
     def expected(self) -> Mapping[str, Any]:
@@ -112,6 +108,28 @@ class Step(msgspec.Struct, frozen=True):
         if self.clause:
             return {self.clause: self.expect}
         return self.expect if isinstance(self.expect, dict) else {}
+
+
+class Step(Asked, frozen=True, omit_defaults=True, kw_only=True):
+    """One call and what it gave. Its line is 0 if the scenario does not ask for it itself.
+
+    given: the name of the fixture that made the call.
+    """
+
+    observed: dict[str, str]
+    request: str = ""
+    given: str = ""
+    verdict: Verdict | None = None
+    verdicts: dict[str, Verdict] = {}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if "ret" not in self.observed:
+            raise ValueError("`observed` has no `ret`")
+
+    @property
+    def ret(self) -> str:
+        return self.observed["ret"]
 
     @property
     def judged(self) -> Mapping[str, str]:
@@ -123,8 +141,12 @@ class Step(msgspec.Struct, frozen=True):
         return self.line > 0 and not self.expected and self.verb != "probe"
 
 
-class Record(msgspec.Struct, frozen=True, tag_field="kind", tag="result"):
-    """The result of one case on one target."""
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="result"):
+    """The result of one case on one target.
+
+    missed: the calls that were not made any more; ended: the verdict word and the reason why.
+    names: of given things, and the addresses they had.
+    """
 
     case: str
     target: str
@@ -136,7 +158,11 @@ class Record(msgspec.Struct, frozen=True, tag_field="kind", tag="result"):
     reason: str = ""
     seconds: float = 0.0
     revision: str = ""
+    line: int = 0
     deviations: tuple[Deviation, ...] = ()
+    missed: tuple[Asked, ...] = ()
+    names: dict[str, str] = {}
+    ended: tuple[Verdict, str] | None = None
 
 
 class Footer(msgspec.Struct, frozen=True, tag_field="kind", tag="footer"):
@@ -148,6 +174,7 @@ class Footer(msgspec.Struct, frozen=True, tag_field="kind", tag="footer"):
 
 
 Line = Header | Record | Footer
+ENCODER = msgspec.json.Encoder()
 DECODER = msgspec.json.Decoder(Line)
 
 # --- One file -----------------------------------------------------------------------------------------------
@@ -163,8 +190,17 @@ class Run:
     torn: str
 
 
-def read(file: Path) -> Run:
-    """Read one result file; Unreadable names file and line where it departs from the format."""
+def read(name: Path) -> Run:
+    """Read one result file, or what one target gave in it; Unreadable names file and line of what is wrong."""
+    if not name.exists():
+        for at in re.finditer("@", str(name)):
+            file, target = Path(str(name)[:at.start()]), str(name)[at.end():]
+            if file.is_file():
+                return part(whole(file), target)
+    return whole(name)
+
+
+def whole(file: Path) -> Run:
     header: Header | None = None
     footer: Footer | None = None
     records: dict[tuple[str, str], Record] = {}
@@ -185,6 +221,24 @@ def read(file: Path) -> Run:
     if header is None:
         raise Unreadable(f"{file}:1: empty; a result file begins with its header")
     return Run(file, header, tuple(records.values()), missing(footer, records.values()))
+
+
+def part(run: Run, target: str) -> Run:
+    """What one target gave."""
+    if target not in run.header.targets:
+        raise Unreadable(f"{run.file}: no target {target!r}; it has {', '.join(run.header.targets)}")
+    header = msgspec.structs.replace(run.header, targets={target: run.header.targets[target]})
+    return Run(run.file, header, tuple(one for one in run.records if one.target == target), run.torn)
+
+
+def write(run: Run, out: IO[bytes]) -> None:
+    """Write a run as a result file; a torn one stays so."""
+    counts: dict[str, dict[str, int]] = {name: {} for name in run.header.targets}
+    for record in run.records:
+        verdicts = counts[record.target]
+        verdicts[record.verdict] = verdicts.get(record.verdict, 0) + 1
+    footer = () if run.torn else (Footer(complete=True, counts=counts),)
+    out.writelines(ENCODER.encode(line) + b"\n" for line in (run.header, *run.records, *footer))
 
 
 def lines(file: Path) -> Iterator[tuple[int, Line]]:
@@ -250,7 +304,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One target in one release. label: its name, or `name@6.1` where the runs met it in several releases."""
+    """One target in one release. label: its name, or `name@6.1`, `name@freebsd` where the runs met several of it."""
 
     label: str
     name: str
@@ -278,35 +332,68 @@ class Results:
                   for run in self.runs for name, target in run.header.targets.items() if target.unavailable]
         apart = [case for case, of in self.cases.items() if len({one.revision for one in of.values()}) > 1]
         edited = [f"{plural(len(apart), 'case')} edited between the runs: {some(apart, 3)}"] if apart else []
-        return (*torn, *absent, *edited)
+        judged = [f"judged again by {run.header.judged}: {run.file}" for run in self.runs if run.header.judged]
+        return (*torn, *absent, *edited, *judged)
+
+
+class Met(NamedTuple):
+    """What makes a column: one target as several runs met it alike."""
+
+    name: str
+    platform: str
+    machine: str
+    release: str
 
 
 def gather(files: Iterable[Path]) -> Results:
-    """Several files as one table. Of two results of a case on one target and release, the later stands."""
-    runs = tuple(read(file) for file in files)
-    met: dict[tuple[str, str], Target] = {}
-    cases: dict[str, dict[tuple[str, str], Record]] = {}
+    """Several files, or folders of them, as one table."""
+    return together(tuple(read(file) for path in files for file in expanded(path)))
+
+
+def expanded(path: Path) -> list[Path]:
+    """The result files in a folder; any other path is the one it names."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.glob("*.jsonl"))
+    if not found:
+        raise Unreadable(f"{path}: no result file *.jsonl is in it")
+    return found
+
+
+def together(runs: tuple[Run, ...]) -> Results:
+    """Several runs as one table. Of two results of a case in one column, the later stands."""
+    met: dict[Met, Target] = {}
+    cases: dict[str, dict[Met, Record]] = {}
     for run in runs:
-        targets = run.header.targets
+        keys = {name: Met(name, target.platform, target.machine, target.release)
+                for name, target in run.header.targets.items()}
         for record in run.records:
-            release = targets[record.target].release
-            cases.setdefault(record.case, {})[record.target, release] = record
+            cases.setdefault(record.case, {})[keys[record.target]] = record
         played = {record.target for record in run.records}
-        met |= {(name, target.release): target for name, target in targets.items()
+        met |= {keys[name]: target for name, target in run.header.targets.items()
                 if name in played or not target.unavailable}
-    label = labels(met)
-    columns = tuple(Column(label[key], key[0], target) for key, target in met.items())
+    label = labels(list(met))
+    columns = tuple(Column(label[key], key.name, target) for key, target in met.items())
     return Results(runs, columns, {case: {label[key]: record for key, record in cases[case].items()}
                                    for case in sorted(cases, key=Name.of)})
 
 
-def labels(met: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """(name, release) -> column label."""
-    releases: dict[str, list[str]] = {}
-    for name, release in met:
-        releases.setdefault(name, []).append(release)
-    return {(name, release): f"{name}@{short}" if len(known) > 1 else name for name, known in releases.items()
-            for release, short in zip(known, shortened(known), strict=True)}
+def labels(met: Sequence[Met]) -> dict[Met, str]:
+    """The name of each column: its target's, and after @ as much of platform, machine and release as tells it apart."""
+    found: dict[Met, str] = {}
+    for key in met:
+        alike = [one for one in met if one.name == key.name]
+        apart: list[str] = []
+        if any(one.platform != key.platform for one in alike):
+            apart.append(key.platform)
+            alike = [one for one in alike if one.platform == key.platform]
+        if any(one.machine != key.machine for one in alike):
+            apart.append(key.machine)
+            alike = [one for one in alike if one.machine == key.machine]
+        if len(alike) > 1:
+            apart.append(shortened([one.release for one in alike])[alike.index(key)])
+        found[key] = f"{key.name}@{'-'.join(apart)}" if apart else key.name
+    return found
 
 
 def shortened(releases: Sequence[str]) -> Sequence[str]:

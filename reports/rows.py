@@ -9,11 +9,9 @@ from itertools import groupby
 
 from reports.results import Column, Name, Record, Results, some
 from reports.words import GLYPHS, instead
-from specs.model import Clause, worst
+from specs.model import FAILING, Clause, worst
 
 Clauses = Mapping[str, Clause]
-
-FAILING = frozenset({"crashed", "fails", "stale", "unresolved"})
 
 NO_CASE = "without a case"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from reports.results import Deviation, Record, Step
+from reports.results import Asked, Deviation, Name, Record, Step, some
 from specs.judge import spell_allowed
 from specs.model import SYNONYMS, Allowed, Clause
 
@@ -13,6 +13,14 @@ GLYPHS: Mapping[str, str] = {
     "conforms": "✓", "deviates": "≠", "open": "○", "fails": "✗", "stale": "!", "crashed": "‼",
     "unresolved": "?", "unsupported": "·",
 }
+
+ADDRESSES = frozenset({"name", "sockname", "peername"})  # what comes back and is an address
+
+
+def shared_name(scenario: str, cases: Sequence[str]) -> str:
+    """One name for variants of a scenario: `stream/EISCONN::twice[inet, inet6]`."""
+    name, variants = Name.of(scenario), [Name.of(case).variant for case in cases]
+    return f"{name.topic}::{name.scenario}" + (f"[{some(variants, 2)}]" if any(variants) else "")
 
 
 def visible(text: str) -> str:
@@ -22,7 +30,7 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def alternatives(step: Step, clause: str) -> list[Allowed]:
+def alternatives(step: Asked, clause: str) -> list[Allowed]:
     """The outcomes that the clause allows at this step."""
     expect = step.expected[clause]
     return [SYNONYMS.get(one, one) if isinstance(one, str) else one
@@ -37,22 +45,46 @@ def instead(record: Record, clause: str) -> str:
     verdict = record.clauses[clause]
     if verdict == "unresolved":
         return next((step.ret for step in record.steps if step.is_precondition and step.ret != "ok"), "")
-    found = (departure(step, clause) for step in record.steps if step.judged.get(clause) == verdict)
+    found = (departure(step, clause, record.names) for step in record.steps if step.judged.get(clause) == verdict)
     return next((text for text in found if text not in ("", verdict)), "")
 
 
-def departure(step: Step, clause: str) -> str:
+def departures(record: Record) -> list[tuple[str, str, str]]:
+    """All that makes a case depart: clause, call and outcome; of an unresolved one, the precondition that failed."""
+    return [*((clause, step.text, departure(step, clause, record.names)) for step in record.steps
+              for clause, verdict in step.judged.items() if verdict != "conforms"),
+            *(("", step.text, step.ret) for step in record.steps if step.is_precondition and step.ret != "ok")]
+
+
+def departure(step: Step, clause: str, names: Mapping[str, str]) -> str:
     """What a check observed, if it is not what the clause names: an errno, or the fields that came back."""
     expected = alternatives(step, clause)
     if step.ret in expected:
         return ""
-    fields = {key: item for key, item in step.observed.items() if key not in ("ret", "reason")}
+    fields = {key: item for key, item in steady(step.observed, names).items() if key != "ret"}
     if step.ret != "ok" or not fields:
         return step.ret
     if step.judged[clause] == "conforms":
         return ""
     named = [key for one in expected if isinstance(one, Mapping) for key in one if key in fields]
     return ", ".join(f"{key}={fields[key]}" for key in dict.fromkeys(named or fields))
+
+
+def steady(observed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """What came back, told as in any other run: no port or path that was chosen in this one, no reason of a crash."""
+    return {key: role(item, names) if key in ADDRESSES else item for key, item in observed.items() if key != "reason"}
+
+
+def role(address: str, names: Mapping[str, str]) -> str:
+    """The given thing that has the address; else `inet:127.0.0.1:*`, `unix:*`, or a word such as `unnamed`."""
+    owner = next((name for name, held in names.items() if held == address), "")
+    family, _, rest = address.partition(":")
+    if owner or not rest:
+        return owner or address
+    if family in ("inet", "inet6"):
+        host, _, port = rest.rpartition(":")
+        return f"{family}:{host}:{'0' if port == '0' else '*'}"
+    return f"{family}:*"
 
 
 def citations(clause: Clause) -> str:

@@ -39,6 +39,14 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 AXES = ("domain", "type", "nonblocking", "facility")
 INTRODUCES = ("as", "peer", "thread")  # operands whose value is a new name
+# What a step `call` stands for, by the value of its axis: the verb and its operands.
+CALLS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "connect": ("connect", {}),
+    "send": ("send", {"data": "again"}),
+    "recv": ("recv", {}),
+    "SO_ERROR": ("getsockopt", {"option": "SO_ERROR"}),
+    "poll": ("poll", {"events": ("POLLIN", "POLLOUT"), "timeout": 0}),
+}
 NO_REFERENCE = ("socket", "socketpair", "connect-many", "sigaction", "dlsym")  # verbs whose name is not a reference
 
 
@@ -152,6 +160,8 @@ def check(file: str, value: Any, line: int, what: str, against: jsonschema.Draft
     if not errors:
         return
     error: Any = jsonschema.exceptions.best_match(errors)
+    kind = error.validator, len(error.absolute_path)  # of several alike, the first in the file
+    error = next((one for one in errors if (one.validator, len(one.absolute_path)) == kind), error)
     while error.validator == "anyOf":  # one value, or a list of values: what was written tells which was meant
         meant = int(isinstance(error.instance, list))
         error = jsonschema.exceptions.best_match(one for one in error.context if one.relative_schema_path[0] == meant)
@@ -183,7 +193,7 @@ def message(error: Any, what: str) -> str:
     if error.validator == "enum":
         return f"{what}: {instance!r} is none of {', '.join(map(str, schema_['enum']))}"
     if error.validator in ("minItems", "minProperties", "minLength"):
-        return f"{what} is empty"
+        return f"{what} is empty" + (f"; fill in {schema_['description']}" if "description" in schema_ else "")
     if error.validator == "uniqueItems":
         return f"{what} names the same twice: {', '.join(map(str, instance))}"
     if "description" in schema_:
@@ -397,9 +407,9 @@ class Reader:
              drafts: list[Draft]) -> Case:
         variant = "-".join(label(axis, axes[axis]) for axis in self.axes if axis in many)
         bound = tuple(Given(g.fixture, g.name, bound_operands(g.operands, axes), g.line) for g in given)
-        steps = tuple(Step(d.verb, d.name, bound_operands(d.operands, axes, d.verb),
+        steps = tuple(Step(verb, d.name, operands,
                            tuple(self.bind_check(clause, expect, axes) for clause, expect in d.expects), d.line)
-                      for d in drafts)
+                      for d in drafts for verb, operands in [spelt_out(d.verb, bound_operands(d.operands, axes, d.verb))])
         return Case(self.file, self.name, summary, {axis: str(value) for axis, value in axes.items()}, variant,
                     bound, steps, self.line)
 
@@ -445,6 +455,15 @@ def bound_operands(operands: Mapping[str, Any], axes: Mapping[str, Any], verb: s
             for key, value in operands.items()}
 
 
+def spelt_out(verb: str, operands: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A step's verb and operands; of a step `call` those of the call that its axis names."""
+    if verb != "call":
+        return verb, operands
+    named = next(operands[key] for key in ("first", "second", "third") if key in operands)
+    verb, fixed = CALLS[named]
+    return verb, {**fixed, **({"to": operands["to"]} if verb == "connect" else {})}
+
+
 def label(axis: str, value: Any) -> str:
     """How a bound axis shows in a case id: inet6, stream, epoll, namelen15."""
     if isinstance(value, int):
@@ -488,10 +507,19 @@ def deviations(file: str, page: Map, known: Mapping[str, Clause]) -> Iterator[De
         observed, at = entry["observed"], entry.lines["observed"]
         if isinstance(observed, Map):
             check(file, observed, at, "observed", validator("scenarios", "fields"))
-        elif not re.fullmatch(r"crashed|returned=-?\d+", observed):  # what no document allows
+        elif not BEYOND.fullmatch(observed):
             check(file, observed, at, "observed", validator("scenarios", "outcome"))
         yield Deviation(entry["clause"], canonical(observed), entry["status"], entry["because"], entry["source"],
                         tuple(entry.get("cases", ("*",))), file, line)
+
+
+BEYOND = re.compile(r"crashed|returned=-?\d+")  # what a platform may do and no document allows
+
+
+def is_observed(outcome: Any) -> bool:
+    """Whether an entry of a page can declare an outcome."""
+    kind = "fields" if isinstance(outcome, Mapping) else "outcome"
+    return validator("scenarios", kind).is_valid(outcome) or (kind == "outcome" and bool(BEYOND.fullmatch(outcome)))
 
 
 def withdraws(entry: Map, deviation: Deviation) -> bool:

@@ -191,7 +191,10 @@ class Profile:
     deviations: tuple[Deviation, ...]
 
     def of(self, case: Case) -> tuple[Deviation, ...]:
-        return tuple(d for d in self.deviations if d.clause in case.clauses and d.applies(case.id))
+        """The entries for a case; of a clause's entries those of the nearest page stand instead of inherited ones."""
+        found = [d for d in self.deviations if d.clause in case.clauses and d.applies(case.id)]
+        nearest = {d.clause: d.file for d in reversed(found)}
+        return tuple(d for d in found if d.file == nearest[d.clause])
 
 
 @dataclass(frozen=True)

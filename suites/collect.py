@@ -13,7 +13,7 @@ import pytest
 from fixtures.targets import FILE, Session, Target
 from specs import load
 from specs.judge import spell_allowed, spell_observed
-from specs.model import FAILING, Case, Clause, Profile, SpecError
+from specs.model import FAILING, Case, Clause, Profile, SpecError, worst
 from suites import drawing, engine
 
 HERE = Path(__file__).parent
@@ -69,7 +69,7 @@ class Conformance:
     def start_waiting(self, items: list[CaseItem]) -> None:
         """Begin the cases that wait, each on an agent of its own; they are collected when their turn comes."""
         for item in items:
-            if engine.waits(item.case):
+            if item.waits:
                 begun = self.pools[item.target].submit(self.play, item.case, item.target, True)
                 self.waiting[item.case.id, item.target] = begun
 
@@ -114,13 +114,14 @@ class CaseItem(pytest.Item):
         variant = f"{case.variant}-{target}" if case.variant else target
         super().__init__(name=f"{case.scenario}[{variant}]", **kwargs)
         self.case, self.target = case, target
+        self.waits = engine.waits(case, self.config.stash[CONFORMANCE].profiles[target].of(case))
         self.result: dict[str, Any] = {}
-        for mark in marks_of(case):
+        for mark in marks_of(case) | ({"waits"} if self.waits else set()):
             self.add_marker(mark)
 
     def runtest(self) -> None:
         self.result = self.config.stash[CONFORMANCE].run(self.case, self.target)
-        self.stash[RESULTS] = [self.result]
+        keep(self, [self.result])
         conclude(self.result)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -139,13 +140,24 @@ def is_errno(word: str) -> bool:
 
 
 def marks_of(case: Case) -> set[str]:
-    """What `-m` selects cases by: topic, errno, and `waits` for those that wait for a timer or for patience."""
+    """What `-m` selects cases by: topic and errno."""
     errnos = {part for clause in case.clauses for part in clause.split(".") if is_errno(part)}
-    return errnos | {Path(case.file).parent.name} | ({"waits"} if engine.waits(case) else set())
+    return errnos | {Path(case.file).parent.name}
 
 
 CONFORMANCE = pytest.StashKey[Conformance]()
 RESULTS = pytest.StashKey[list[dict[str, Any]]]()  # of an item, for its report
+
+
+def keep(item: pytest.Item, results: list[dict[str, Any]]) -> None:
+    """Leave an item's results to its report, and to `--junitxml` the verdicts: the worst, and that of each clause."""
+    item.stash[RESULTS] = results
+    clauses: dict[str, list[str]] = {}
+    for result in results:
+        for clause, verdict in result["clauses"].items():
+            clauses.setdefault(clause, []).append(verdict)
+    item.user_properties[:] = [("verdict", worst([result["verdict"] for result in results])),
+                               *((clause, worst(verdicts)) for clause, verdicts in clauses.items())]
 
 
 def conclude(result: Mapping[str, Any]) -> None:

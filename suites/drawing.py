@@ -56,7 +56,7 @@ class Drawn:
         """Of the failing examples only the last is kept: it is the smallest."""
         self.results = {case: one for case, one in self.results.items() if one["verdict"] not in FAILING}
         self.results[result["case"]] = result
-        self.item.stash[collect.RESULTS] = list(self.results.values())
+        collect.keep(self.item, list(self.results.values()))
 
 
 def is_drawn(item: pytest.Item) -> bool:

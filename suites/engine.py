@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from fixtures import world
 from fixtures.targets import Agent, AgentError, Answer, Session, Unavailable
 from fixtures.world import Unresolved, Unsupported, World
-from specs.judge import Judgement, judge, matches
-from specs.model import Case, Clause, Entry, Profile, Step, Transcript, Vocabulary, plain
+from specs.judge import Judgement, judge
+from specs.model import Case, Clause, Deviation, Entry, Profile, Step, Transcript, Vocabulary, plain
 
-PATIENCE_FACTOR = 5  # how much longer an unexpected `blocks` is waited for before it is believed
+PATIENCE_FACTOR = 5  # how much longer a call is waited for that is not expected to block
 TIMER_PATIENCE_S = 200.0  # a case that waits for a timer of the kernel; Linux gives a connection up after 127 s
+TIMED_VERBS = ("connect", "poll", "wait", "pthread_join")  # what such a case can wait in
+TIMERS = ("TCP_SYNCNT", "TCP_USER_TIMEOUT")  # options that end an attempt which nobody answers
 WAITING_VERBS = ("accept-all", "close")  # of a full queue: its clients learn it when they send their segment again
 PLACES = {  # operands that are words of their own in a request, in this order
     "bind": ("to",), "connect": ("to",), "connect-many": ("to",), "sendto": ("to",), "listen": ("backlog",),
@@ -29,12 +31,19 @@ def vocabulary() -> Vocabulary:
     return Vocabulary({word: world.operands_of(word) for word in world.FIXTURES}, world.ADDRESSES)
 
 
-def waits(case: Case) -> bool:
+def has_timer(case: Case) -> bool:
+    """Whether a case waits for a timer of the kernel: of a given thing, or one that an option sets."""
+    return (any(world.has_timer(given.fixture, given.operands) for given in case.given)
+            or any(step.verb == "setsockopt" and step.operands["option"] in TIMERS for step in case.steps))
+
+
+def waits(case: Case, declared: Sequence[Deviation] = ()) -> bool:
     """Whether a case waits, for a timer or for patience to run out, so that it is played while others go on."""
     full = {given.name for given in case.given if given.fixture == "full-queue"}
-    return (any(given.fixture in world.WAITS for given in case.given)
+    return (has_timer(case)
             or any(step.verb in WAITING_VERBS and step.name in full for step in case.steps)
-            or any("blocks" in check.allowed for step in case.steps for check in step.checks))
+            or any("blocks" in check.allowed for step in case.steps for check in step.checks)
+            or any(deviation.observed == "blocks" for deviation in declared))
 
 
 def lacks(case: Case, greeting: Mapping[str, Any]) -> str:
@@ -51,8 +60,10 @@ def lacks(case: Case, greeting: Mapping[str, Any]) -> str:
 class Play:
     """One case being played on one agent."""
 
-    def __init__(self, case: Case, agent: Agent, session: Session, patience: float) -> None:
-        self.case, self.agent, self.patience = case, agent, patience
+    def __init__(self, case: Case, agent: Agent, session: Session, declared: Sequence[Deviation] = ()) -> None:
+        self.case, self.agent, self.usual_patience = case, agent, session.target.patience
+        self.may_block = {deviation.clause for deviation in declared if deviation.observed == "blocks"}
+        self.has_timer = has_timer(case)
         self.transcript = Transcript()
         self.given = ""
         self.world = World(self.fixture_call, case.axes, session.worlds(), session.absent)
@@ -89,9 +100,17 @@ class Play:
             self.transcript.entries.append(Entry("reset", "reset", "", "reset", answer.observed()))
             self.transcript.ended = ("crashed", f"reset: {answer.reason}")
 
+    def patience(self, verb: str, step: Step | None = None) -> float:
+        """Seconds until a call is believed to block: few where that is foreseen, else more, for a loaded machine."""
+        if step and any("blocks" in check.allowed or check.clause in self.may_block for check in step.checks):
+            return self.usual_patience
+        if self.has_timer and verb in TIMED_VERBS:
+            return TIMER_PATIENCE_S
+        return self.usual_patience * PATIENCE_FACTOR
+
     def fixture_call(self, verb: str, request: str) -> Answer:
         """A call made for a given thing, or for a step that needs more than one."""
-        answer = self.agent.call(request, self.patience)
+        answer = self.agent.call(request, self.patience(verb))
         subject = request.split()[1] if " " in request else ""
         self.transcript.entries.append(Entry(request, verb, subject, request, answer.observed(), given=self.given))
         self.stop_if_lost(answer, request)
@@ -116,7 +135,7 @@ class Play:
         if step.verb == "accept-all":
             self.world.withdraw_fillers(step.name)
         request = self.request(step)
-        answer = self.agent.call(request, self.patience)
+        answer = self.agent.call(request, self.patience(step.verb, step))
         self.record(index, step, request, answer)
 
     def record(self, index: int, step: Step, request: str, answer: Answer) -> None:
@@ -167,7 +186,7 @@ class Play:
         for key, request in (("sockname", f"getsockname {step.name}"), ("peername", f"getpeername {step.name}"),
                              ("poll", f"poll {step.name} events=POLLIN|POLLOUT timeout=0"),
                              ("SO_ERROR", f"getsockopt {step.name} SO_ERROR")):
-            answer = self.agent.call(request, self.patience)
+            answer = self.agent.call(request, self.patience("probe"))
             self.stop_if_lost(answer, request)
             seen[key] = next(iter(answer.fields.values()), "") if answer.ok else answer.ret
         self.transcript.entries.append(Entry(step.text, "probe", step.name, "", {"ret": "ok", **seen}, index))
@@ -184,8 +203,8 @@ def spelt(key: str, value: Any) -> str:
     return quote(str(value)) if key == "data" else str(value)
 
 
-def play(case: Case, session: Session, own: bool = False) -> Transcript:
-    """Play a case on a target. An unexpected `blocks` is played once more with more patience before it is believed."""
+def play(case: Case, session: Session, own: bool = False, declared: Sequence[Deviation] = ()) -> Transcript:
+    """Play a case on a target. declared: what the platform's page has on the case."""
     session.open()
     if session.unavailable:
         return Transcript(ended=("unsupported", session.unavailable))
@@ -195,32 +214,17 @@ def play(case: Case, session: Session, own: bool = False) -> Transcript:
     room = next((world.ROOMS[given.fixture] for given in case.given if given.fixture in world.ROOMS), "main")
     if not session.has_room(room):
         return Transcript(ended=("unsupported", session.absent(room)))
-    patience = session.target.patience
-    if any(given.fixture in world.WAITS for given in case.given):
-        patience = TIMER_PATIENCE_S
     try:
         with session.agent(room, own) as agent:
-            transcript = Play(case, agent, session, patience).run()
-        if blocked_unexpectedly(case, transcript):
-            with session.agent(room, own=True) as agent:
-                transcript = Play(case, agent, session, patience * PATIENCE_FACTOR).run()
+            return Play(case, agent, session, declared).run()
     except Unavailable as problem:
         return Transcript(ended=("unresolved", f"no new agent: {problem}"))
-    return transcript
-
-
-def blocked_unexpectedly(case: Case, transcript: Transcript) -> bool:
-    last = transcript.entries[-1] if transcript.entries else None
-    if last is None or last.observed["ret"] != "blocks":
-        return False
-    checks = case.steps[last.step].checks if last.step is not None else ()
-    return not any(matches(allowed, last, transcript) for check in checks for allowed in check.allowed)
 
 
 def run(case: Case, session: Session, clauses: Mapping[str, Clause], profile: Profile,
         own: bool = False) -> dict[str, Any]:
     """Play, judge, and make the result."""
-    transcript = play(case, session, own)
+    transcript = play(case, session, own, profile.of(case))
     return result(case, session.target.name, transcript, judge(case, transcript, clauses, profile), profile)
 
 

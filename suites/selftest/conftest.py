@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from reports import __main__
+from specs import load
+from suites.selftest import written
+from suites.selftest.written import CLAUSES, Json, Report, Write
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,3 +20,43 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         environment.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
         yield
+
+
+@pytest.fixture
+def four_clauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four clauses instead of the suite's, and 100 columns."""
+    monkeypatch.setattr(load, "clauses", lambda: CLAUSES)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a result file."""
+    def write_(*made: Json, name: str = "results.jsonl", torn: bool = False, head: Json | None = None,
+               tail: str = "") -> Path:
+        return written.write(tmp_path / name, *made, torn=torn, head=head, tail=tail)
+    return write_
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str]) -> Report:
+    """Runs a verb that succeeds and returns what it prints."""
+    def report_(*arguments: str | Path, code: int = 0) -> str:
+        told = __main__.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert (told, err) == (code, "")
+        return out
+    return report_
+
+
+@pytest.fixture
+def refuse(capsys: pytest.CaptureFixture[str]) -> Report:
+    """Runs a verb that is refused and returns its one line."""
+    def refuse_(*arguments: str | Path) -> str:
+        with pytest.raises(SystemExit) as caught:
+            raise SystemExit(__main__.main([str(argument) for argument in arguments]))
+        out, err = capsys.readouterr()
+        assert (caught.value.code, out, err.count("\n")) == (2, "", 1)
+        return err
+    return refuse_

@@ -38,6 +38,7 @@ from suites.selftest.test_agent import (  # noqa: F401 - collected here too, and
 )
 
 SOURCE = targets.HERE / "agent.c"
+ROOT = targets.HERE.parent
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2")
 COMPILE_S = 120.0
 
@@ -494,6 +495,18 @@ def test_it_answers_as_agent_py_does(talk: str, flavour: str, programs: Path, tm
     in_python = conversation(start(tmp_path / "python"), TALKS[talk])
     assert in_c == in_python
     assert [list((tmp_path / name).iterdir()) for name in ("c", "python")] == [[], []]
+
+
+CONSTANT = re.compile(r"\b(?:(?:AF|SOCK|IPPROTO|SO|TCP|IP|IPV6|MSG|SHUT|O|F)_[A-Z0-9_]+|SIG[A-Z0-9]+|POLL[A-Z]+)\b")
+
+
+def test_it_knows_the_constants_that_scenarios_name(hand: Hand, tmp_path: Path, start: Start) -> None:
+    in_python = start(tmp_path)
+    files = [*(ROOT / "suites").glob("*/*.yaml"), ROOT / "fixtures" / "world.py"]
+    names = {name for file in files for name in CONSTANT.findall(file.read_text())}
+    known = [{name for name in names if not it.say(f"socket s {name} 0").startswith("unsupported")}
+             for it in (hand, in_python)]
+    assert known[0] == known[1] > {"AF_INET", "SOCK_STREAM", "SO_ERROR"}
 
 
 def test_its_greeting_is_that_of_agent_py(hand: Hand, tmp_path: Path, start: Start) -> None:

@@ -21,11 +21,10 @@ import pytest
 from fixtures import agent, targets, world
 from specs import load
 from specs.judge import matches
-from specs.model import Case, Clause, Entry, Profile, Transcript
+from specs.model import Entry, Transcript
 from suites import engine
+from suites.selftest.house import PLATFORMS, ROOT, SCENARIOS, SELFTEST, below, cases, cases_of, clauses, profiles
 
-ROOT = Path(load.__file__).parent.parent
-SELFTEST = Path(__file__).parent
 ROOMS = {"specs": {"specs"}, "fixtures": {"fixtures"}, "suites": {"suites", "specs", "fixtures"},
          "reports": {"reports", "specs"}}
 TOP = {"conftest.py", "suites", "fixtures", "specs", "reports", "tox.ini", "README.md", "LICENSE"}
@@ -37,6 +36,8 @@ IMPURE = {"socket", "select", "subprocess", "os", "time", "datetime", "random", 
 FIXTURES_ONLY = {"chmod", "descriptor", "file", "mkdir", "mkfifo", "open", "pipe", "reset", "symlink"}
 # A step that no agent performs: the engine makes the calls it records.
 ENGINE_ONLY = {"probe"}
+# A step that the loader makes one of several others of.
+LOADER_ONLY = {"call"}
 
 # Fixtures that no scenario is given, with the reason.
 UNUSED_FIXTURES: dict[str, str] = {}
@@ -56,34 +57,6 @@ def files() -> tuple[Path, ...]:
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("this is no git checkout: what belongs to the suite is unknown")
     return tuple(path for name in told.stdout.split("\0") if name and (path := ROOT / name).is_file())
-
-
-def below(folder: str, pattern: str) -> list[Path]:
-    return sorted(path for path in (ROOT / folder).rglob(pattern) if SELFTEST not in path.parents)
-
-
-SCENARIOS = below("suites", "*.yaml")
-PLATFORMS = sorted(path.stem for path in below("specs/platforms", "*.yaml"))
-
-
-@functools.cache
-def clauses() -> Mapping[str, Clause]:
-    return load.clauses()
-
-
-@functools.cache
-def cases_of(path: Path) -> list[Case]:
-    return load.cases(path, clauses(), engine.vocabulary())
-
-
-@functools.cache
-def cases() -> list[Case]:
-    return [case for path in SCENARIOS for case in cases_of(path)]
-
-
-@functools.cache
-def profiles() -> list[Profile]:
-    return [load.profile(platform, clauses()) for platform in PLATFORMS]
 
 
 def name_of(path: Path) -> str:
@@ -182,7 +155,7 @@ def test_yaml_tells_editors_its_schema_and_fits_the_screen(path: Path, schema: s
 
 
 def test_schema_and_agent_have_the_same_verbs() -> None:
-    assert set(load.schema("scenarios")["$defs"]["verbs"]) - ENGINE_ONLY == set(agent.VERBS) - FIXTURES_ONLY
+    assert set(load.schema("scenarios")["$defs"]["verbs"]) - ENGINE_ONLY - LOADER_ONLY == set(agent.VERBS) - FIXTURES_ONLY
 
 
 def test_a_step_is_one_of_the_verbs() -> None:
@@ -213,7 +186,14 @@ def test_agent_takes_the_operands_of_the_schema(verb: str) -> None:
 
 def test_every_verb_is_used() -> None:
     used = {step.verb for case in cases() for step in case.steps}
-    assert set(load.schema("scenarios")["$defs"]["verbs"]) <= used
+    assert set(load.schema("scenarios")["$defs"]["verbs"]) - LOADER_ONLY <= used
+
+
+def test_a_call_is_one_that_the_loader_can_spell_out() -> None:
+    definitions = load.schema("scenarios")["$defs"]
+    assert set(load.CALLS) == set(definitions["calls"]["anyOf"][0]["enum"])
+    for verb, operands in load.CALLS.values():
+        assert set(operands) <= set(definitions["verbs"][verb]["properties"])
 
 
 def test_fixtures_use_the_verbs_that_are_theirs() -> None:
@@ -270,9 +250,10 @@ def test_node_ids_survive_a_shell_and_a_file_name() -> None:
 
 
 def test_summaries_are_sentences() -> None:
-    for case in cases():
-        assert re.fullmatch(r"([A-Z(]|[a-z_]+\(\)|[a-z]+_).*[^.]\.", case.summary), f"{case.file}:{case.line}: {case.summary}"
-        assert not re.search(r"\. [A-Z]", case.summary), f"{case.file}:{case.line}: more than one sentence"
+    """One each: a capital first, or a C name, and one full stop, the last."""
+    sentence = re.compile(r"([A-Z]|[a-z_0-9]+(\(\)|_)|lib)((?!\. [A-Z]).)*[^.]\.")
+    wrong = [f"{case.file}:{case.line}: {case.summary}" for case in cases() if not sentence.fullmatch(case.summary)]
+    assert wrong == []
 
 
 def test_clauses_are_sentences() -> None:

@@ -532,7 +532,7 @@ HEIR = "platform: heir\ninherits: linux\n"
             "no page for platform 'minix'; there are linux",
         ),
         (PAGE.replace('["stream', '"stream').replace('*"]', '*"'), 4, "is not patterns over case ids"),
-        (PAGE.replace('"stream/a.yaml::twice[*"', ""), 4, "cases is empty"),
+        (PAGE.replace('"stream/a.yaml::twice[*"', ""), 4, "cases is empty; fill in patterns over"),
         ("deviations: []\n", 1, "lacks 'platform'"),
     ],
 )
@@ -567,6 +567,13 @@ def test_heir_has_its_own_entries_first_and_the_manuals_of_all(files: Files) -> 
     profile = files.profile("heir", linux=PAGE, heir=HEIR + own)
     assert [entry.observed for entry in profile.deviations] == ["EINVAL", "EAGAIN"]
     assert profile.manuals == ("heir", "linux")
+
+
+def test_own_entry_stands_instead_of_the_inherited_one(files: Files) -> None:
+    own = "deviations:\n" + ENTRY.replace("EWOULDBLOCK", "EINVAL").replace("twice[*", "twice[inet6*")
+    profile = files.profile("heir", linux=PAGE, heir=HEIR + own)
+    cases = load.cases_of(load.parse(GOOD, ""), "suites/stream/a.yaml", KNOWN, WORDS)
+    assert [[entry.observed for entry in profile.of(case)] for case in cases] == [["EAGAIN"], ["EINVAL"]]
 
 
 @pytest.mark.parametrize(

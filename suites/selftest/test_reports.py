@@ -6,105 +6,19 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reports import __main__, html, results, rows, terminal, words
-from specs import load
-from specs.model import VERDICTS, Citation, Clause
+from reports import html, results, rows, terminal, words
+from specs.model import VERDICTS
+from suites.selftest.written import CLAUSES, Json, Report, Write, header, result
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m|[red]`\u202e\u2028"
 
-CLAUSES = {id_: Clause(id_, says, tuple(Citation(*one) for one in cited), "specs/clauses/some.yaml", 1)
-           for id_, says, *cited in (
-    ("illumos.EISCONN", "A connected stream socket fails with EISCONN.",
-     ("illumos", "ERRORS", "shall"), ("posix-2017", "connect() ERRORS", "shall")),
-    ("illumos.EACCES", "A path that may not be searched fails with EACCES.", ("illumos", "ERRORS", "shall")),
-    ("posix.ELOOP", "Too many links may fail with ELOOP.", ("posix-2017", "connect() ERRORS", "may")),
-    ("unspecified.state", "The state after a failure.", ("unspecified", "no document", "unspecified")),
-)}
-
-Json = dict[str, Any]
-Write = Callable[..., Path]
-Report = Callable[..., str]
-
-
-def header(**targets: str) -> Json:
-    """A header. targets: name -> release, or `!` and why it cannot be started."""
-    greeting = {"system": "Linux", "machine": "x86_64", "implementation": "glibc-2.36", "verbs": ["connect"]}
-    return {"kind": "header", "schema": 1, "suite": {"revision": "0123456789ab"},
-            "started": "2026-11-22T10:00:00+00:00", "environment": {"uid": 1000, "sysctls": {}},
-            "targets": {name: {"platform": "linux", **({"unavailable": told[1:]} if told.startswith("!") else
-                                                       {"greeting": greeting | {"release": told}})}
-                        for name, told in targets.items()}}
-
-
-def result(case: str, verdict: str = "conforms", ret: str = "EISCONN", target: str = "native",
-           clause: str = "illumos.EISCONN", **more: Any) -> Json:
-    """A case of one call by a fixture, one precondition and one check."""
-    steps = [{"text": "listen(peer, 1)", "verb": "listen", "request": "listen peer 1", "given": "peer",
-              "observed": {"ret": "ok"}},
-             {"text": "socket(client)", "line": 7, "verb": "socket", "request": "socket client",
-              "observed": {"ret": "ok"}},
-             {"text": "connect(client, peer)", "line": 8, "verb": "connect", "observed": {"ret": ret},
-              "request": "connect client inet:127.0.0.1:4711",
-              "expect": clause.split(".")[1], "clause": clause, "verdict": verdict}]
-    return {"kind": "result", "case": f"suites/stream/EISCONN.yaml::{case}", "target": target,
-            "platform": "linux", "verdict": verdict, "clauses": {clause: verdict},
-            "summary": "A second connect fails.", "steps": steps, "seconds": 0.001,
-            "revision": "aaaaaaaaaaaa",
-            "reason": "" if verdict == "conforms" else f"{verdict} for a reason", **more}
-
-
-@pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four clauses instead of the suite's, and 100 columns."""
-    monkeypatch.setattr(load, "clauses", lambda: CLAUSES)
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Writes a result file: header, results, and a footer that counts them unless the run is torn."""
-    def write_(*made: Json, name: str = "results.jsonl", torn: bool = False, head: Json | None = None,
-               tail: str = "") -> Path:
-        counts: dict[str, dict[str, int]] = {}
-        for one in made:
-            verdicts = counts.setdefault(one["target"], {})
-            verdicts[one["verdict"]] = verdicts.get(one["verdict"], 0) + 1
-        footer = {"kind": "footer", "complete": True, "counts": counts, "seconds": 1.5}
-        lines = [head or header(native="6.18.44"), *made, *([] if torn else [footer])]
-        file = tmp_path / name
-        file.write_text("".join(json.dumps(line) + "\n" for line in lines) + tail)
-        return file
-    return write_
-
-
-@pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Report:
-    """Runs a verb that succeeds and returns what it prints."""
-    def report_(*arguments: str | Path) -> str:
-        code = __main__.main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        assert (code, err) == (0, "")
-        return out
-    return report_
-
-
-@pytest.fixture
-def refuse(capsys: pytest.CaptureFixture[str]) -> Report:
-    """Runs a verb that is refused and returns its one line."""
-    def refuse_(*arguments: str | Path) -> str:
-        with pytest.raises(SystemExit) as caught:
-            raise SystemExit(__main__.main([str(argument) for argument in arguments]))
-        out, err = capsys.readouterr()
-        assert (caught.value.code, out, err.count("\n")) == (2, "", 1)
-        return err
-    return refuse_
+pytestmark = pytest.mark.usefixtures("four_clauses")
 
 
 def three_targets(write: Write) -> Path:

@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,14 +128,14 @@ def test_misbehaviour_is_found_out_and_the_run_goes_on(start: Start, way: str, v
         ("no-line", "unresolved", "socket bad AF_INET SOCK_STREAM blocks"),
     ],
 )
-def test_call_that_never_returns_is_tried_again_with_more_patience(
+def test_call_that_is_not_foreseen_to_block_gets_more_patience(
     start: Start, log: Path, way: str, verdict: str, reason: str
 ) -> None:
     session = start(way, patience=0.2)
     found = run(session, BAD)
     assert (found["verdict"], found["reason"]) == (verdict, reason)
     assert found["seconds"] >= 0.2 * engine.PATIENCE_FACTOR
-    assert len(pids(log)) == 2
+    assert len(pids(log)) == 1
 
 
 def test_blocking_that_is_expected_costs_one_agent_and_one_patience(start: Start, log: Path) -> None:
@@ -242,6 +243,16 @@ def test_closing_ends_a_case_that_is_being_played(start: Start, log: Path) -> No
     assert first != second
     assert not player.is_alive()
     log.unlink()
+
+
+def test_folder_of_agents_outside_a_laboratory_is_removed_whatever_they_left() -> None:
+    (target,) = targets.choose(load.targets(targets.FILE), ["native"]).values()
+    session = Session(replace(target, lab=False))
+    with session.agent() as agent:
+        assert all(agent.call(request).ok for request in ("mkdir d", "file d/f", "chmod d 0000"))
+    assert Path(session.folder, "d").exists()
+    session.close()
+    assert not Path(session.folder).exists()
 
 
 def test_closed_session_starts_nothing(start: Start, log: Path) -> None:
