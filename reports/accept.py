@@ -1,0 +1,182 @@
+"""Today's differences as entries of the platform's page; why they are, a person fills in."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from reports import page
+from reports.results import Unreadable, plural, read, some
+from reports.rows import Clauses
+from reports.transcripts import rebuild
+from reports.words import visible
+from specs import load
+from specs.judge import Judgement, judge, matches, spell, spell_allowed
+from specs.model import Case, Check, Deviation, Entry, Profile, Transcript
+
+FOLDER = load.HERE / "platforms"
+UNTESTED = ("unsupported", "unresolved")
+# Words that stand for an address which is another in every run, the narrower first.
+WORDS = {"host": ("loopback", "wildcard", "unchanged"), "port": ("none", "unchanged", "chosen"),
+         "name": ("unnamed", "unchanged", "abstract")}
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a result file of one target, or FILE@TARGET")
+    parser.add_argument("--platform", required=True, metavar="P", help="the page to write to, specs/platforms/P.yaml")
+    parser.add_argument("--inherits", metavar="Q", help="the platform that a new page begins from")
+
+
+def run(options: Namespace) -> None:
+    known, file = load.clauses(), FOLDER / f"{options.platform}.yaml"
+    profile = profile_before(file, options.platform, options.inherits, known)
+    played = one_target(options.file)
+    withdrawn = unseen(file, played, profile, known)
+    rest = Profile(profile.platform, profile.manuals, tuple(d for d in profile.deviations if d not in withdrawn))
+    judged = [Played(case, transcript, judge(case, transcript, known, rest)) for case, transcript in played]
+    found = differences(judged)
+    text = file.read_text(encoding="utf-8") if file.exists() else page.new(options.platform, options.inherits)
+    text = page.add(file, text, "conforms", [page.withdrawal(one) for one in withdrawn])
+    text = page.add(file, text, "deviations", [
+        page.entry(one.clause, page.patterns(one.cases, others(one, judged)), one.outcome,
+                   f"{plural(len(one.cases), 'case')}: {one.example}") for one in found if one.outcome])
+    file.write_text(text, encoding="utf-8")
+    for line in summary(load.shown(file), len(withdrawn), found, judged):
+        print(visible(line))
+
+
+class Played(NamedTuple):
+    """One case, what was seen of it, and what the profile makes of it."""
+
+    case: Case
+    transcript: Transcript
+    judgement: Judgement
+
+
+@dataclass
+class Difference:
+    """One wrong outcome of one clause. outcome: as an entry declares it, None where none can."""
+
+    clause: str
+    outcome: Any
+    example: str
+    cases: list[str] = field(default_factory=list)
+
+
+def profile_before(file: Path, platform: str, inherits: str | None, known: Clauses) -> Profile:
+    """What is declared so far; of a new page, what it inherits."""
+    if file.exists() and inherits:
+        raise Unreadable(f"{load.shown(file)}: there already; what it inherits is written there")
+    if file.exists():
+        return load.profile(platform, known, FOLDER)
+    if not inherits:
+        return Profile(platform, (platform,), ())
+    above = load.profile(inherits, known, FOLDER)
+    return Profile(platform, (platform, *above.manuals), above.deviations)
+
+
+def one_target(file: Path) -> list[tuple[Case, Transcript]]:
+    run_ = read(file)
+    if len(run_.header.targets) > 1:
+        raise Unreadable(f"{file} holds {', '.join(run_.header.targets)}; FILE@TARGET names one")
+    return [rebuild(record) for record in run_.records]
+
+
+# --- What differs -------------------------------------------------------------------------------------------
+
+
+def unseen(file: Path, played: Iterable[tuple[Case, Transcript]], profile: Profile,
+           known: Clauses) -> list[Deviation]:
+    """Inherited entries that no case shows, though some could have: what the platform does not do."""
+    inherited = [one for one in profile.deviations if one.file != load.shown(file)]
+    tested: dict[tuple[str, int], bool] = {}
+    for case, transcript in played:
+        verdicts = judge(case, transcript, known, profile).clauses
+        for one in profile.of(case):
+            if one in inherited and verdicts[one.clause] not in UNTESTED:
+                place = one.file, one.line
+                tested[place] = tested.get(place, False) or shows(one, case, transcript)
+    gone = [one for one in inherited if tested.get((one.file, one.line)) is False]
+    # `conforms` takes back all entries of a clause and its cases: none of them may have been seen.
+    return [one for one in gone if all(other in gone for other in inherited
+                                       if other.clause == one.clause and set(other.cases) <= set(one.cases))]
+
+
+def shows(deviation: Deviation, case: Case, transcript: Transcript) -> bool:
+    return any(check.clause == deviation.clause and matches(deviation.observed, made, transcript)
+               for index, step in enumerate(case.steps) for check in step.checks
+               if (made := transcript.of_step(index)))
+
+
+def differences(judged: Iterable[Played]) -> list[Difference]:
+    """Every wrong outcome of a clause, with the cases in which it was seen."""
+    found: dict[tuple[str, str], Difference] = {}
+    for case, transcript, judgement in judged:
+        for index, verdicts in judgement.steps.items():
+            step, made = case.steps[index], transcript.of_step(index)
+            for check in step.checks:
+                if made is None or verdicts[check.clause] not in ("fails", "crashed"):
+                    continue
+                outcome = declarable(check, made, transcript)
+                told = f"{spell(step, made.observed)}, expected {spell_allowed(check.allowed)}"
+                key = (check.clause, json.dumps(outcome or told, sort_keys=True))
+                one = found.setdefault(key, Difference(check.clause, outcome, f"{told} ({case.file}:{step.line})"))
+                one.cases.extend([case.id] if case.id not in one.cases else [])
+    return list(found.values())
+
+
+def others(one: Difference, judged: Iterable[Played]) -> list[str]:
+    """The cases that have to do with the clause too, could be tested, and did not do so."""
+    return [case.id for case, _, judgement in judged
+            if judgement.clauses.get(one.clause, "unsupported") not in UNTESTED and case.id not in one.cases]
+
+
+def declarable(check: Check, made: Entry, transcript: Transcript) -> Any:
+    """The outcome as `observed` declares it; None if the loader takes no such outcome."""
+    keys = dict.fromkeys(key for allowed in check.allowed if isinstance(allowed, Mapping) for key in allowed)
+    outcome: Any = made.observed["ret"]
+    if outcome == "ok" and keys:
+        outcome = {key: value_of(key, made, transcript) for key in keys}
+    return outcome if load.is_observed(outcome) and matches(outcome, made, transcript) else None
+
+
+def value_of(key: str, made: Entry, transcript: Transcript) -> Any:
+    """One field that came back, in words that fit any run."""
+    seen = made.observed.get("name" if key in WORDS else key, "")
+    if key in WORDS:
+        named = [name for name, address in transcript.names.items() if address == seen] if key == "name" else []
+        return next((word for word in (*named, *WORDS[key]) if matches({key: word}, made, transcript)), seen)
+    if key in ("revents", "ready", "flags"):
+        return list(filter(None, seen.split(",")))
+    if key in ("accepted", "connected"):
+        return int(seen) if seen.isdecimal() else seen
+    return unquote(seen) if key == "data" else seen
+
+
+# --- What is said -------------------------------------------------------------------------------------------
+
+
+def summary(file: str, withdrawn: int, found: Sequence[Difference], judged: Sequence[Played]) -> Iterator[str]:
+    """What was written, and what only a person can do."""
+    written = [one for one in found if one.outcome]
+    cases = {case for one in written for case in one.cases}
+    if written:
+        yield f"{file}: {plural(len(written), 'deviation')} in {plural(len(cases), 'case')}; fill in because and source"
+    if withdrawn:
+        yield f"{file}: {plural(withdrawn, 'withdrawal')} of what is inherited and not seen here"
+    if not written and not withdrawn:
+        yield f"{file}: nothing to add"
+    for one in found:
+        if one.outcome is None:
+            yield f"left: {one.clause}: no entry declares {one.example}"
+    alike: dict[str, list[str]] = {}
+    for case, _, judgement in judged:
+        if judgement.verdict in ("stale", "unresolved") or (judgement.verdict == "crashed" and case.id not in cases):
+            alike.setdefault(f"{judgement.verdict}, {judgement.reason}", []).append(case.id)
+    for reason, ids in alike.items():
+        yield f"left: {plural(len(ids), 'case')} {reason}: {some(ids, 2)}"

@@ -1,0 +1,286 @@
+"""What differs between two runs or two targets: a system's drift, apart from what the suite changed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from reports import markdown, terminal
+from reports.results import Column, Name, Record, Results, Unreadable, gather, plural
+from reports.sheets import Entry, Sheet
+from reports.words import GLYPHS, departures, instead, shared_name, steady
+from specs.model import FAILING
+
+# Most urgent first: the order of the report, and the words of --fail-on.
+KINDS: Mapping[str, str] = {
+    "regressed": "from conforms to a departure, or from a departure to a failure",
+    "untested": "cannot be tested any more",
+    "changed": "departs still, but otherwise",
+    "improved": "the way back",
+    "tested": "can be tested now",
+    "judged": "did the same and is judged otherwise: a profile or a clause changed, not the system",
+    "probe": "a state that is recorded, not judged, is another",
+    "scenario": "the scenario was edited, so that nothing is compared",
+    "added": "only in the new run",
+    "gone": "only in the old run",
+}
+
+
+def arguments(parser: ArgumentParser) -> None:
+    about = "a result file, FILE@TARGET for one target of it, or a folder of result files"
+    parser.add_argument("old", type=Path, metavar="OLD", help=about)
+    parser.add_argument("new", type=Path, metavar="NEW", help="the same")
+    parser.add_argument("--fail-on", type=kinds, default=(), metavar="KIND[,KIND…]",
+                        help=f"exit with 1 when there is any: {', '.join(KINDS)}")
+    parser.add_argument("--format", choices=FORMATS, default="text")
+
+
+def kinds(text: str) -> tuple[str, ...]:
+    for word in text.split(","):
+        if word not in KINDS:
+            raise ArgumentTypeError(f"no kind {word!r}; it is one of {', '.join(KINDS)}")
+    return tuple(text.split(","))
+
+
+def run(options: Namespace) -> int:
+    """0, or 1 when there is a difference of a kind that --fail-on names."""
+    old, new = gather([options.old]), gather([options.new])
+    compared = [Comparison.of(old, before, new, after) for before, after in paired(old, new)]
+    FORMATS[options.format](old, new, compared, sys.stdout)
+    return int(any(one.kind in options.fail_on for comparison in compared for one in comparison.differences))
+
+
+# --- What differs -------------------------------------------------------------------------------------------
+
+
+class Seen(NamedTuple):
+    """A clause's verdict and what was seen instead, or the value of a probe."""
+
+    verdict: str = ""
+    text: str = ""
+
+
+class Change(NamedTuple):
+    """What is another: of a clause, or of a field of a probe."""
+
+    of: str
+    before: Seen
+    after: Seen
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A case that differs."""
+
+    kind: str
+    case: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two columns case by case."""
+
+    old: Column
+    new: Column
+    same: int
+    differences: tuple[Difference, ...]
+
+    @classmethod
+    def of(cls, old: Results, before: Column, new: Results, after: Column) -> Comparison:
+        """What a torn run does not hold is not gone; nothing is known of it."""
+        olds = {case: records[before.label] for case, records in old.cases.items() if before.label in records}
+        news = {case: records[after.label] for case, records in new.cases.items() if after.label in records}
+        unknown = {kind for kind, results in (("added", old), ("gone", new)) if any(one.torn for one in results.runs)}
+        found = [(case, compare(olds.get(case), news.get(case))) for case in sorted({**olds, **news}, key=Name.of)]
+        differences = tuple(Difference(kind, case, changes(kind, olds.get(case), news.get(case)))
+                            for case, kind in found if kind and kind not in unknown)
+        return cls(before, after, sum(not kind for _, kind in found), differences)
+
+
+Compared = Sequence[Comparison]
+
+
+def paired(old: Results, new: Results) -> list[tuple[Column, Column]]:
+    """The columns to compare: the only two, or those of one name, system and machine on both sides."""
+    if len(old.columns) == len(new.columns) == 1:
+        return [(old.columns[0], new.columns[0])]
+    olds, news = by_place(old), by_place(new)
+    pairs = [(olds[key], news[key]) for key in olds if key in news]
+    if not pairs:
+        sides = (", ".join(column.label for column in side.columns) or "nothing" for side in (old, new))
+        raise Unreadable(f"no target is in both: {' against '.join(sides)}; FILE@TARGET names one")
+    return pairs
+
+
+def by_place(results: Results) -> dict[tuple[str, str, str], Column]:
+    found: dict[tuple[str, str, str], Column] = {}
+    for column in results.columns:
+        key = (column.name, str(column.target.greeting.get("system", "")), column.target.machine)
+        if key in found:
+            raise Unreadable(f"{found[key].label} and {column.label} stand on one side; name a file of one of them")
+        found[key] = column
+    return found
+
+
+def compare(old: Record | None, new: Record | None) -> str:
+    """The kind of a difference; empty if there is none."""
+    if old is None or new is None:
+        return "added" if new else "gone"
+    if old.revision != new.revision:
+        return "scenario"
+    lost, found = new.verdict == "unsupported", old.verdict == "unsupported"
+    if lost or found:
+        return "" if lost and found else "untested" if lost else "tested"
+    if old.verdict != new.verdict and done(old) == done(new):
+        return "judged"
+    if rank(old) != rank(new):
+        return "regressed" if rank(new) > rank(old) else "improved"
+    if (old.verdict, departures(old)) != (new.verdict, departures(new)):
+        return "changed"
+    return "probe" if probes(old) != probes(new) else ""
+
+
+def rank(record: Record) -> int:
+    """How far what the system did is from what documents say: not, as declared or where none binds, otherwise."""
+    return 0 if record.verdict in ("conforms", "stale") else 2 if record.verdict in FAILING else 1
+
+
+def done(record: Record) -> list[object]:
+    """All that the system did where the scenario asks."""
+    return [(step.text, steady(step.observed, record.names) if step.expected else step.ret)
+            for step in record.steps if step.line and step.verb != "probe"]
+
+
+def probes(record: Record) -> dict[str, str]:
+    """What was only recorded: `probe(client) peername` -> value; the last where a socket is probed more than once."""
+    return {f"{step.text} {key}": item for step in record.steps if step.verb == "probe"
+            for key, item in steady(step.observed, record.names).items() if key != "ret"}
+
+
+def changes(kind: str, old: Record | None, new: Record | None) -> tuple[Change, ...]:
+    """What is another; all clauses where none is."""
+    if kind == "probe" and old and new:
+        before, after = probes(old), probes(new)
+        return tuple(Change(key, Seen(text=before.get(key, "")), Seen(text=after.get(key, "")))
+                     for key in {**before, **after} if before.get(key) != after.get(key))
+    clauses = dict.fromkeys(clause for record in (old, new) if record for clause in record.clauses)
+    every = tuple(Change(clause, seen(old, clause), seen(new, clause)) for clause in clauses)
+    return tuple(one for one in every if one.before != one.after) or every
+
+
+def seen(record: Record | None, clause: str) -> Seen:
+    if record is None or clause not in record.clauses:
+        return Seen()
+    return Seen(record.clauses[clause], instead(record, clause))
+
+
+# --- As text ------------------------------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """The variants of one scenario that differ alike: `stream/EISCONN::twice[inet, inet6]`."""
+
+    name: str
+    cases: int
+    changes: tuple[Change, ...]
+
+
+def rows(comparison: Comparison, kind: str) -> Iterator[Row]:
+    of_kind = [one for one in comparison.differences if one.kind == kind]
+    for scenario, members in groupby(of_kind, key=lambda one: one.case.partition("[")[0]):
+        alike: dict[tuple[Change, ...], list[str]] = {}
+        for one in members:
+            alike.setdefault(one.changes, []).append(one.case)
+        yield from (Row(shared_name(scenario, cases), len(cases), changes_) for changes_, cases in alike.items())
+
+
+def entry(one: Seen) -> Entry:
+    return Entry(" ".join(filter(None, (GLYPHS.get(one.verdict, ""), *one))) or "none", one.verdict)
+
+
+def by_kind(comparison: Comparison) -> Iterator[tuple[str, list[Row]]]:
+    return ((kind, found) for kind in KINDS if (found := list(rows(comparison, kind))))
+
+
+def sides(old: Results, new: Results, compared: Compared) -> Iterator[str]:
+    """What is compared, and what must be known before any figure."""
+    paired_ = {column.label for one in compared for column in (one.old, one.new)}
+    for side, results in (("old", old), ("new", new)):
+        yield from (f"{side}: {note}" for note in results.notes)
+        for one in results.runs if len(results.runs) == 1 else ():
+            yield f"{side}: {one.file}, {one.header.started}, suite {one.header.suite.revision}"
+        alone = [column.label for column in results.columns if column.label not in paired_]
+        if alone:
+            yield f"only in {side}: {', '.join(alone)}"
+    if len(old.runs) == len(new.runs) == 1:
+        before, after = (flat(one.runs[0].header.environment) for one in (old, new))
+        yield from (f"{key}: {before.get(key, 'unknown')} before, {after.get(key, 'unknown')} after"
+                    for key in {**before, **after} if before.get(key) != after.get(key))
+
+
+def flat(environment: Mapping[str, object]) -> dict[str, str]:
+    """The environment with its sysctls as entries of their own."""
+    sysctls = environment.get("sysctls")
+    inner = sysctls if isinstance(sysctls, dict) else {}
+    return {key: str(item) for key, item in {**environment, **inner}.items() if key != "sysctls"}
+
+
+def title(comparison: Comparison) -> str:
+    """`native: 2 regressed, 1 improved; 1083 cases are the same`."""
+    counts = Counter(one.kind for one in comparison.differences)
+    parts = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]]
+    labels = dict.fromkeys((comparison.old.label, comparison.new.label))
+    return f"{' -> '.join(labels)}: {', '.join(parts) or 'no difference'}; {plural(comparison.same, 'case')} the same"
+
+
+def as_text(old: Results, new: Results, compared: Compared, out: IO[str]) -> None:
+    to = terminal.console(out)
+    for line in sides(old, new, compared):
+        terminal.say(to, line, "dim")
+    for comparison in compared:
+        terminal.say(to, title(comparison), "bold")
+        for kind, found in by_kind(comparison):
+            to.print()
+            terminal.say(to, f"{kind}: {KINDS[kind]}", "bold")
+            for row in found:
+                terminal.say(to, f"  {row.name}  ({plural(row.cases, 'case')})")
+                for change in row.changes:
+                    before, after = (terminal.text(one.text, terminal.STYLES.get(one.verdict, ""))
+                                     for one in (entry(change.before), entry(change.after)))
+                    to.print(terminal.text(f"      {change.of}: ") + before + " -> " + after, soft_wrap=True)
+
+
+def as_markdown(old: Results, new: Results, compared: Compared, out: IO[str]) -> None:
+    out.writelines(f"> {markdown.plain(line)}\n>\n" for line in sides(old, new, compared))
+    for comparison in compared:
+        out.write(f"\n**{markdown.plain(title(comparison))}**\n\n")
+        for kind, found in by_kind(comparison):
+            out.write(f"{kind}: {KINDS[kind]}\n\n")
+            sheet = Sheet((kind, "cases", "of", "before", "after"), frozenset({"cases"}))
+            sheet.rows.extend((Entry(row.name), Entry(str(row.cases)), Entry(change.of), entry(change.before),
+                               entry(change.after)) for row in found for change in row.changes)
+            out.writelines(markdown.table(sheet))
+
+
+def as_json(old: Results, new: Results, compared: Compared, out: IO[str]) -> None:
+    """All of it: of each two columns the counts by kind, and the changes of each case."""
+    made = {"notes": list(sides(old, new, compared)), "compared": [
+        {"old": one.old.label, "new": one.new.label, "same": one.same,
+         "counts": Counter(difference.kind for difference in one.differences),
+         "differences": [{"kind": difference.kind, "case": difference.case, "changes": [
+             {"of": change.of, "old": change.before._asdict(), "new": change.after._asdict()}
+             for change in difference.changes]}
+             for difference in one.differences]} for one in compared]}
+    out.write(json.dumps(made, indent=1) + "\n")
+
+
+FORMATS: Mapping[str, Callable[[Results, Results, Compared, IO[str]], None]] = {
+    "text": as_text, "markdown": as_markdown, "json": as_json}

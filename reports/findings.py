@@ -1,0 +1,167 @@
+"""Every departure, declared or not, by platform, the most serious first, with the calls beside the native ones."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from reports.markdown import plain, table
+from reports.results import Column, Deviation, Record, Results, Step, gather, plural
+from reports.rows import Clauses
+from reports.sheets import Entry, Sheet
+from reports.transcripts import labelled, merged, rebuild
+from reports.words import again, alternatives, citations, departure, steady
+from specs import load
+from specs.judge import is_errno, matches, spell_allowed, spell_observed
+
+NATIVE = "native"  # the target that others are shown beside
+PENDING = "EINPROGRESS"  # an errno that is no failure
+# The most serious first. What a document or nobody settles comes last, whatever it is.
+SERIOUSNESS = ("crash", "wrong success", "lost error", "hang", "wrong failure", "wrong state", "wrong errno",
+               "documented", "unspecified")
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="result files")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="a Markdown file instead of standard output")
+
+
+def run(options: Namespace) -> None:
+    results, clauses = gather(options.files), load.clauses()
+    text = "".join(f"{line}\n" for line in report(results, clauses))
+    if options.output:
+        options.output.write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
+
+
+@dataclass
+class Finding:
+    """One outcome of one clause on one platform, in one case or more; the example is the first."""
+
+    kind: str
+    clause: str
+    seen: str
+    declared: Deviation | None
+    column: Column
+    example: Record
+    step: Step
+    cases: list[str] = field(default_factory=list)
+
+    @property
+    def platform(self) -> str:
+        return self.example.platform
+
+
+def findings(results: Results, clauses: Clauses) -> list[Finding]:
+    """Every departure that is declared or fails; platforms by name, the most serious and most frequent first."""
+    found: dict[tuple[str, ...], Finding] = {}
+    for case, column, record, step, clause in departures(results):
+        entry = declared(record, step, clause)
+        seen = spell_allowed([entry.observed]) if entry else departure(step, clause, record.names) or step.ret
+        kind = rank(step, clause, entry, clauses)
+        one = found.setdefault((record.platform, kind, clause, seen),
+                               Finding(kind, clause, seen, entry, column, record, step))
+        one.cases.extend([case] if case not in one.cases else [])
+    return sorted(found.values(), key=lambda one: (one.platform, SERIOUSNESS.index(one.kind), -len(one.cases),
+                                                   one.clause, one.seen))
+
+
+def departures(results: Results) -> Iterator[tuple[str, Column, Record, Step, str]]:
+    return ((case, column, records[column.label], step, clause)
+            for case, records in results.cases.items() for column in results.columns if column.label in records
+            for step in records[column.label].steps for clause, verdict in step.judged.items()
+            if verdict in ("deviates", "fails", "crashed"))
+
+
+def rank(step: Step, clause: str, entry: Deviation | None, clauses: Clauses) -> str:
+    """One word of SERIOUSNESS."""
+    if entry and entry.status != "bug":
+        return entry.status
+    settled = clause not in clauses or any(one.force != "unspecified" for one in clauses[clause].cited)
+    return kind_of(step, clause) if settled else "unspecified"
+
+
+def kind_of(step: Step, clause: str) -> str:
+    """What kind of a departure it is: which of a success and a failure was expected, which came."""
+    allowed, ret = alternatives(step, clause), step.ret
+    refuses = all((is_errno(one) and one != PENDING) or one == "blocks" for one in allowed)
+    if ret == "crashed":
+        return "crash"
+    if ret == "blocks":
+        return "hang"
+    if ret == "ok":
+        errors = [one.get("value") for one in allowed if isinstance(one, Mapping)]
+        lost = step.observed.get("value") == "ok" and any(map(is_errno, filter(None, errors)))
+        return "wrong success" if refuses else "lost error" if lost else "wrong state"
+    return "wrong errno" if all(map(is_errno, allowed)) else "wrong failure"
+
+
+def declared(record: Record, step: Step, clause: str) -> Deviation | None:
+    """The entry of the profile that declares what was seen."""
+    entries = [one for one in record.deviations if one.clause == clause]
+    if not entries:
+        return None
+    _, transcript = rebuild(record)
+    made = transcript.entries[record.steps.index(step)]
+    return next((one for one in entries if matches(one.observed, made, transcript)), None)
+
+
+# --- As Markdown --------------------------------------------------------------------------------------------
+
+
+def report(results: Results, clauses: Clauses) -> Iterator[str]:
+    """A chapter for each platform, a section for each finding."""
+    yield "# Findings"
+    yield ""
+    yield "Written by `python -m reports findings`; not to be edited."
+    for note in results.notes:
+        yield f"\n> **{plain(note)}**"
+    for platform, members in groupby(findings(results, clauses), key=lambda one: one.platform):
+        found = list(members)
+        undeclared = sum(one.declared is None for one in found)
+        yield f"\n## {plain(platform)}\n"
+        yield from (f"- {plain(column.title)}" for column in results.columns if column.target.platform == platform)
+        yield f"- {plural(len(found), 'finding')}, {undeclared} of them undeclared"
+        for one in found:
+            yield from section(one, results, clauses)
+
+
+def section(one: Finding, results: Results, clauses: Clauses) -> Iterator[str]:
+    clause, expects = clauses.get(one.clause), spell_allowed(alternatives(one.step, one.clause))
+    yield f"\n### {one.kind}: {plain(one.clause)}, {plain(one.seen)}\n"
+    yield f"- says: {plain(f'{clause.says} {citations(clause)}' if clause else 'not in specs')}"
+    yield f"- seen: {plain(f'{one.step.text} = {outcome(one.step, one.example)}, expected {expects}')}"
+    if one.declared:
+        yield f"- because: {plain(one.declared.because)} ({one.declared.status})"
+        yield f"- source: {plain(one.declared.source)}"
+    else:
+        yield "- **undeclared**"
+    yield f"- in {plural(len(one.cases), 'case')}; again: {plain(again(one.example.case, one.example.target))}\n"
+    yield from (line.rstrip("\n") for line in table(transcripts(one, results)))
+
+
+def transcripts(one: Finding, results: Results) -> Sheet:
+    """The calls that the scenario asks for, the platform's beside the native ones."""
+    native = next((column for column in results.columns if column.name == NATIVE and column != one.column), None)
+    columns = [column for column in (native, one.column) if column and column.label in results.cases[one.example.case]]
+    records = [results.cases[one.example.case][column.label] for column in columns]
+    asked = [labelled(step for step in record.steps if step.line) for record in records]
+    sheet = Sheet(("call", "expected", *(column.label for column in columns)), frozenset())
+    for key, step in merged(asked).items():
+        seen = (outcome(steps[key], record) if key in steps else ""
+                for steps, record in zip(asked, records, strict=True))
+        sheet.rows.append((Entry(step.text), Entry(expected(step)), *map(Entry, seen)))
+    return sheet
+
+
+def expected(step: Step) -> str:
+    return "; ".join(dict.fromkeys(spell_allowed(alternatives(step, clause)) for clause in step.expected))
+
+
+def outcome(step: Step, record: Record) -> str:
+    return spell_observed(steady(step.observed, record.names))

@@ -1,0 +1,58 @@
+"""What a case needs around it, as commands for Linux: the networks that the laboratory has for those who run the suite."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from specs.model import Transcript
+
+LINK = ("ip link add link0 type veth peer name far0",
+        "sysctl -qw net.ipv6.conf.far0.disable_ipv6=1 net.ipv6.conf.link0.addr_gen_mode=1",
+        "ip link set far0 arp off up",
+        "ip link set link0 up",
+        "ip address add 192.0.2.1/24 dev link0",
+        "ip address add 2001:db8::1/64 dev link0 nodad",
+        "ip address add fe80::1/64 dev link0 nodad")
+SILENT = ("ip neighbour add {} lladdr 00:00:5e:00:53:01 dev link0 nud permanent",
+          "sysctl -qw net.ipv4.tcp_syn_retries=1 net.ipv4.tcp_syn_linear_timeouts=0   # or it takes two minutes")
+ROUTES = ("unreachable", "prohibit", "blackhole", "throw")
+# What an address on or behind the link needs beside the link. Those of documentation are nobody's (RFC 5737, 3849, 6676).
+NEEDS: Mapping[str, Sequence[str]] = {
+    "192.0.2.2": SILENT, "2001:db8::2": SILENT,
+    **{f"198.51.100.{number}": (f"ip route add {kind} {{}}",) for number, kind in enumerate(ROUTES, 1)},
+    **{f"2001:db8:1::{number}": (f"ip route add {kind} {{}}",) for number, kind in enumerate(ROUTES, 1)},
+    "233.252.0.1": ("ip route add {} dev link0",), "ff0e::db8:0:1": ("ip route add {} dev link0",),
+}
+NARROW = "sysctl -qw net.ipv4.ip_local_port_range='49152 49152'"
+FIXED = re.compile(r"bind \S+ inet6?:\S*:[1-9][0-9]*")  # a port that nobody else has where it is the only network
+FAILING = re.compile(r"unix:(/mnt/\S+)/")
+
+
+def commands(transcript: Transcript) -> Iterator[str]:
+    """The commands, in order; none where any host will do."""
+    requests = [entry.request for entry in transcript.entries]
+    far = dict.fromkeys(host for request in requests if (host := foreign(request)))
+    narrow = any(map(FIXED.match, requests))
+    if far or narrow:
+        yield "unshare -Urn   # a network of its own, which no packet leaves; in it:"
+        yield "ip link set lo up"
+    if far:
+        yield from LINK
+    for host in far:
+        yield from (command.format(host) for command in NEEDS.get(host, ()))
+    if narrow:
+        yield NARROW
+    for folder in dict.fromkeys(found[1] for request in requests if (found := FAILING.search(request))):
+        yield f"# on {folder}: a file system whose look-ups end in EIO, such as `python fixtures/lab.py hold` serves"
+
+
+def foreign(request: str) -> str:
+    """The host that a request speaks to, if it is not this one."""
+    found = re.search(r" inet6?:(\S+):[0-9]+", request)
+    if not found:
+        return ""
+    address = ipaddress.ip_address(found[1].partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    return "" if address.is_loopback or address.is_unspecified else str(address)

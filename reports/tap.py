@@ -1,0 +1,52 @@
+"""Results in the Test Anything Protocol, version 14: declared deviations are TODO, unsupported cases SKIP."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from reports.results import Record, gather
+from reports.words import again, visible
+from specs.model import FAILING
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="result files, one after the other")
+
+
+def run(options: Namespace) -> None:
+    results = gather(options.files)
+    points = [(column.label, record) for records in results.cases.values() for column in results.columns
+              if (record := records.get(column.label))]
+    print("TAP version 14")
+    print(f"1..{len(points)}")
+    for number, (label, record) in enumerate(points, 1):
+        sys.stdout.writelines(f"{line}\n" for line in point(number, label, record))
+    for note in results.notes:
+        print(f"{'Bail out!' if note.startswith('torn') else '#'} {visible(note)}")
+
+
+def point(number: int, label: str, record: Record) -> Iterator[str]:
+    """One test point; what fails is followed by a YAML block that says what and how to see it again."""
+    directive = ""
+    if record.verdict == "unsupported":
+        directive = f" # SKIP {plain(record.reason)}"
+    elif record.verdict in ("deviates", "open"):
+        directive = f" # TODO {record.verdict}: {plain(record.reason)}"
+    result = "ok" if record.verdict in ("conforms", "unsupported") else "not ok"
+    yield f"{result} {number} - {plain(f'{record.case} {label}')}{directive}"
+    if record.verdict in FAILING:
+        told = {"verdict": record.verdict, "reason": record.reason, "clauses": record.clauses,
+                "again": again(record.case, record.target)}
+        yield "  ---"
+        yield from (f"  {line}" for line in yaml.safe_dump(told, sort_keys=False, width=1000).splitlines())
+        yield "  ..."
+
+
+def plain(text: str) -> str:
+    """The text without effect as a directive."""
+    return visible(text).replace("\\", "\\\\").replace("#", "\\#")

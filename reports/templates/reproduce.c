@@ -1,0 +1,44 @@
+/*
+{% for line in head %}
+ *{{ " " + line if line }}
+{% endfor %}
+ */
+#define _GNU_SOURCE    /* Linux: all of the constants */
+#define __EXTENSIONS__ /* illumos: likewise; not by _XOPEN_SOURCE, which chooses another connect() */
+#define _NETBSD_SOURCE /* NetBSD: likewise */
+{% for header in headers %}
+#include <{{ header }}>
+{% endfor %}
+
+#define PATIENCE_S {{ patience }} /* a call that takes longer blocks */
+{% for macro, status, what in macros %}
+#define {{ macro }}(call) (before(#call, {{ status }}), after(call)) /* {{ what }} */
+{% endfor %}
+{% if room %}
+#define ROOM {{ room }} /* bytes of the largest address */
+{% endif %}
+{% for errno in foreign %}
+#ifndef {{ errno }}
+#define {{ errno }} (-1) /* no errno of this platform */
+#endif
+{% endfor %}
+
+static const char *error_name(int number)
+{
+    static char unnamed[16];
+#define NAME(error) if (number == error) return #error;
+{% for line in errnos %}
+    {{ line }}
+{% endfor %}
+    snprintf(unnamed, sizeof unnamed, "E%d", number);
+    return unnamed;
+}
+
+{{ helpers }}
+
+int main(void)
+{
+{% for line in body %}
+{{ "    " + line if line }}
+{% endfor %}
+}

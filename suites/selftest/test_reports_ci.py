@@ -1,0 +1,284 @@
+"""What a CI run makes of results: findings, TAP, the badge, the job summary, JUnit, and the scripts of .github."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reports import findings, results
+from suites.selftest.test_reports import HOSTILE, hostile, three_targets
+from suites.selftest.written import CLAUSES, Json, Report, Write, header, result
+from suites.selftest.written import write as write_file
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / ".github" / "scripts"
+
+# --- findings -----------------------------------------------------------------------------------------------
+
+
+def departure(ret: str, expect: Any, **fields: str) -> results.Step:
+    made = result("a", "fails", ret)
+    made["steps"][2] |= {"expect": expect, "observed": {"ret": ret, **fields}}
+    record = results.decode(json.dumps(made).encode())
+    assert isinstance(record, results.Record)
+    return record.steps[2]
+
+
+@pytest.mark.parametrize(("step", "kind"), [
+    (departure("crashed", "EISCONN"), "crash"),
+    (departure("ok", "EISCONN"), "wrong success"),
+    (departure("ok", ["EISCONN", "blocks"]), "wrong success"),
+    (departure("ok", "EINPROGRESS"), "wrong state"),
+    (departure("ok", {"value": "ECONNREFUSED"}, value="ok"), "lost error"),
+    (departure("ok", {"value": "ECONNREFUSED"}, value="EPIPE"), "wrong state"),
+    (departure("ok", {"revents": ["POLLOUT"]}, revents=""), "wrong state"),
+    (departure("blocks", "EISCONN"), "hang"),
+    (departure("EISCONN", "ok"), "wrong failure"),
+    (departure("EISCONN", {"value": "ok"}), "wrong failure"),
+    (departure("EINVAL", ["EISCONN", "EALREADY"]), "wrong errno"),
+])
+def test_kinds_of_departures(step: results.Step, kind: str) -> None:
+    assert findings.kind_of(step, "illumos.EISCONN") == kind
+
+
+def declared(status: str) -> Json:
+    return {"clause": "illumos.EISCONN", "observed": "EINVAL", "status": status, "because": "it always did",
+            "source": "a page"}
+
+
+def several(write: Write) -> Path:
+    return write(
+        result("errno"), result("errno", "fails", "EBADF", "wine"),
+        result("success"), result("success", "fails", "ok", "wine"),
+        result("bug[a]"), result("bug[a]", "deviates", "EINVAL", "wine", deviations=[declared("bug")]),
+        result("bug[b]"), result("bug[b]", "deviates", "EINVAL", "wine", deviations=[declared("bug")]),
+        result("said"), result("said", "deviates", "EINVAL", "wine", deviations=[declared("documented")]),
+        result("nobody", "fails", "ok", "wine", "unspecified.state"),
+        result("open", "open", "EBADF", "wine"), head=header(native="6.18.44", wine="8"))
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_findings_are_by_seriousness(write: Write) -> None:
+    found = findings.findings(results.gather([several(write)]), CLAUSES)
+    assert [(one.kind, one.clause, one.seen, len(one.cases)) for one in found] == [
+        ("wrong success", "illumos.EISCONN", "ok", 1), ("wrong errno", "illumos.EISCONN", "EINVAL", 2),
+        ("wrong errno", "illumos.EISCONN", "EBADF", 1), ("documented", "illumos.EISCONN", "EINVAL", 1),
+        ("unspecified", "unspecified.state", "ok", 1)]
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_finding_tells_all(write: Write, report: Report, tmp_path: Path) -> None:
+    out = report("findings", several(write))
+    assert "## linux\n\n- native (linux)" in out
+    assert "- 5 findings, 3 of them undeclared\n" in out
+    assert """
+### wrong errno: illumos.EISCONN, EINVAL
+
+- says: A connected stream socket fails with EISCONN. illumos ERRORS (shall); posix-2017 connect() ERRORS (shall)
+- seen: connect(client, peer) = -1 EINVAL, expected EISCONN
+- because: it always did (bug)
+- source: a page
+- in 2 cases; again: pytest 'suites/stream/EISCONN.yaml::bug&#91;a-wine&#93;' --target wine
+
+| call | expected | native | wine |
+| :--- | :--- | :--- | :--- |
+| socket(client) |  | 0 | 0 |
+| connect(client, peer) | EISCONN | -1 EISCONN | -1 EINVAL |
+""" in out
+    assert report("findings", several(write), "-o", tmp_path / "findings.md") == ""
+    assert (tmp_path / "findings.md").read_text() == out
+
+
+# --- TAP ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_tap_has_a_point_for_each_result(write: Write, report: Report) -> None:
+    out = report("tap", three_targets(write))
+    assert out.startswith("TAP version 14\n1..8\n")
+    points = re.findall(r"^(ok|not ok) (\d+) - (\S+) (\w+)( # (?:SKIP|TODO) .*)?$", out, re.MULTILINE)
+    assert [int(number) for _, number, *_ in points] == list(range(1, 9))
+    assert points[1] == ("ok", "2", "suites/stream/EISCONN.yaml::links", "lwip", " # SKIP no AF_UNIX")
+    assert points[3][0] == "not ok"
+    assert points[3][4] == " # TODO deviates: deviates for a reason"
+    (block,) = re.findall(r"^not ok \d+ - \S+ lwip\n  ---\n(.*?)  \.\.\.$", out, re.MULTILINE | re.DOTALL)
+    assert yaml.safe_load(block)["clauses"] == {"illumos.EISCONN": "fails"}
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_torn_run_bails_out(write: Write, report: Report) -> None:
+    out = report("tap", write(result("a"), torn=True))
+    assert out.splitlines()[-1].startswith("Bail out! torn run: ")
+
+
+@pytest.mark.usefixtures("four_clauses")
+@pytest.mark.parametrize("verb", ["tap", "findings", "history"])
+def test_hostile_text_does_not_act(write: Write, report: Report, verb: str) -> None:
+    out = report(verb, hostile(write))
+    assert not re.search("[\x1b\u202e\u2028]", out)
+    if verb == "findings":
+        assert not re.search(r"<|`\n|\[", out.replace("`python -m reports findings`", ""))
+
+
+@pytest.mark.usefixtures("four_clauses")
+@pytest.mark.parametrize("format_", ["text", "markdown"])
+def test_hostile_difference_does_not_act(write: Write, report: Report, format_: str) -> None:
+    calm = write(result(HOSTILE, target=HOSTILE), name="calm", head=header(**{HOSTILE: HOSTILE}))
+    out = report("diff", calm, hostile(write), "--format", format_)
+    assert not re.search("[\x1b\u202e\u2028]", out)
+    assert format_ == "text" or not re.search(r"<|`|\[", out)
+
+
+# --- badge and summary --------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("four_clauses")
+@pytest.mark.parametrize(("verdict", "torn", "message", "color"), [
+    ("conforms", False, "1 of 1 clauses conform", "brightgreen"),
+    ("deviates", False, "0 of 1 clauses conform", "yellow"),
+    ("fails", False, "0 of 1 clauses conform", "red"),
+    ("unsupported", False, "0 of 0 clauses conform", "lightgrey"),
+    ("conforms", True, "torn run", "lightgrey"),
+])
+def test_badge(write: Write, report: Report, verdict: str, torn: bool, message: str, color: str) -> None:
+    told = json.loads(report("summary", "--badge", write(result("a", verdict), torn=torn)))
+    assert (told["schemaVersion"], told["label"]) == (1, "connect() on native")
+    assert (told["message"], told["color"]) == (message, color)
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_badge_is_of_one_target(write: Write, report: Report, refuse: Report) -> None:
+    file = three_targets(write)
+    assert "a badge is of one target, FILE@TARGET; there are native, gvisor, lwip" in refuse("summary", "--badge", file)
+    assert json.loads(report("summary", "--badge", f"{file}@lwip"))["label"] == "connect() on lwip"
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_summary_in_markdown(write: Write, report: Report) -> None:
+    out = report("summary", three_targets(write), "--format", "markdown")
+    assert "| target | cases | conforms | deviates | fails | unsupported |\n" in out
+    assert "| posix-2017 | native | linux | 2 | 1  50% |" in out
+
+
+# --- pytest's own JUnit file --------------------------------------------------------------------------------
+
+
+def test_junit_tells_verdicts_and_clauses(tmp_path: Path) -> None:
+    script("run", sys.executable, "native", "selftest", "-k", "second-connect[inet-native]",
+           "--results", tmp_path / "r.jsonl", "--junitxml", tmp_path / "r.xml").check_returncode()
+    (case,) = ET.parse(tmp_path / "r.xml").iter("testcase")
+    assert {one.get("name"): one.get("value") for one in case.iter("property")} == {
+        "verdict": "conforms", "illumos.stream.connects": "conforms", "illumos.EISCONN": "conforms"}
+    (record,) = results.read(tmp_path / "r.jsonl").records
+    assert record.verdict == "conforms"
+
+
+# --- the scripts of the workflow ----------------------------------------------------------------------------
+
+
+def script(name: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SCRIPTS / name, *arguments], capture_output=True, text=True, check=False, timeout=120,
+                          env={**os.environ, "PYTHONUTF8": "1", **environment})
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder of programs that stand in the way of those of the system; each tells how it was called."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    return folder
+
+
+def stand_in(programs: Path, name: str, text: str) -> str:
+    """Put a shell script in the way; the search path on which it is found."""
+    (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+    (programs / name).chmod(0o755)
+    return f"{programs}:{os.environ['PATH']}"
+
+
+def made(folder: Path, **results_: Json) -> Path:
+    folder.mkdir()
+    for name, one in results_.items():
+        write_file(folder / f"{name}.jsonl", one)
+    return folder
+
+
+def test_report_makes_page_badges_and_summary(tmp_path: Path) -> None:
+    new = made(tmp_path / "new", linux=result("a", "fails", "EINVAL"))
+    old = made(tmp_path / "old", linux=result("a"))
+    summary, site = tmp_path / "summary.md", tmp_path / "site"
+    told = script("report", sys.executable, new, old, site, GITHUB_STEP_SUMMARY=str(summary), PAGE="https://a.org")
+    assert (told.returncode, told.stderr) == (1, "")
+    assert sorted(path.name for path in site.iterdir()) == ["index.html", "linux.json", "linux.jsonl"]
+    assert json.loads((site / "linux.json").read_text())["color"] == "red"
+    text = summary.read_text()
+    assert "[Every case, on every system](https://a.org)" in text
+    assert text.index("native: 1 regressed") < text.index("| stream/EISCONN::a | 1 |") < text.index("| target | cases |")
+
+
+def test_report_without_an_accepted_run_compares_nothing(tmp_path: Path) -> None:
+    new = made(tmp_path / "new", linux=result("a", "fails", "EINVAL"))
+    told = script("report", sys.executable, new, tmp_path / "none", tmp_path / "site", GITHUB_STEP_SUMMARY="")
+    assert told.returncode == 0
+    assert "| native | 1 | 1 |" in told.stdout
+    assert "regressed" not in told.stdout
+
+
+def test_report_is_green_where_nothing_regressed(tmp_path: Path) -> None:
+    both = [made(tmp_path / name, linux=result("a")) for name in ("new", "old")]
+    assert script("report", sys.executable, *both, tmp_path / "site", GITHUB_STEP_SUMMARY="").returncode == 0
+
+
+def test_run_leaves_failures_to_the_report_and_nothing_else(programs: Path) -> None:
+    for status, told in ((0, 0), (1, 0), (2, 1), (4, 1)):
+        python = programs / f"python{status}"
+        stand_in(programs, python.name, f'echo "$@"; exit {status}')
+        ended = script("run", python, "ssh:host", "bsd", "-k", "x y")
+        assert (ended.returncode, ended.stderr) == (told, "")
+        assert "--target ssh:host --results reports/out/bsd.jsonl --junitxml reports/out/bsd.xml -k x y" in ended.stdout
+
+
+def test_windows_builds_the_agent_where_windows_sees_it(programs: Path, tmp_path: Path) -> None:
+    path = stand_in(programs, "x86_64-w64-mingw32-gcc", 'echo gcc "$@"')
+    told = script("windows", "echo", "here", PATH=path, RUNNER_TEMP=str(tmp_path))
+    assert (told.returncode, told.stderr) == (0, "")
+    assert f"-o {tmp_path}/agent.exe fixtures/agent.c -lws2_32\n" in told.stdout
+    assert "--target windows --results reports/out/here.jsonl --junitxml reports/out/here.xml " in told.stdout
+    assert f"--targets {tmp_path}/targets.yaml\n" in told.stdout
+    assert yaml.safe_load((tmp_path / "targets.yaml").read_text())["windows"]["start"] == [f"{tmp_path}/agent.exe"]
+
+
+def test_guest_allows_as_many_connections_as_cases_wait(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "sshd_config").write_text("MaxSessions 10\n")
+    stand_in(programs, "pkill", 'echo pkill "$@"')
+    path = stand_in(programs, "ssh", f'shift; if test "$1" = sh; then sed "s|/etc/ssh|{tmp_path}|" | sh; else "$@"; fi')
+    told = script("guest", "bsd", PATH=path)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert (tmp_path / "sshd_config").read_text() == "MaxStartups 200\nMaxSessions 200\nMaxSessions 10\n"
+    assert re.fullmatch(r"pkill -HUP -o -x sshd\nPython 3\..*\n", told.stdout)
+
+
+@pytest.mark.parametrize(("found", "told"), [
+    ("", ""), ("4711", "run download 4711 --repo me/it --name accepted --dir ")])
+def test_accepted_run_is_fetched_where_there_is_one(programs: Path, tmp_path: Path, found: str, told: str) -> None:
+    path = stand_in(programs, "gh", f'test "$1" = api && echo "{found}" || echo "$@"')
+    ended = script("accepted", tmp_path / "old", PATH=path, GITHUB_REPOSITORY="me/it")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == (f"{told}{tmp_path}/old\n" if told else "")
+    assert (tmp_path / "old").is_dir()
+
+
+def test_workflow_calls_scripts_that_there_are() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "conformance.yml").read_text()
+    called = set(re.findall(r"\.github/scripts/(\w+)", workflow))
+    assert called | {"run"} == {path.name for path in SCRIPTS.iterdir()}
+    assert all(os.access(path, os.X_OK) for path in SCRIPTS.iterdir())

@@ -1,0 +1,237 @@
+"""Two runs side by side, and many in a row."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from reports import diff, results
+from suites.selftest.written import Json, Report, Write, header, result
+
+pytestmark = pytest.mark.usefixtures("four_clauses")
+
+PROBE = {"text": "probe(client)", "step": 2, "line": 9, "verb": "probe", "subject": "client"}
+
+
+def probed(case: str, **seen: str) -> Json:
+    """A case that conforms and records a state."""
+    made = result(case, names={"peer": "inet:127.0.0.1:4711"})
+    made["steps"].append(PROBE | {"observed": {"ret": "ok", **seen}})
+    return made
+
+
+OLD = [result("stays"), result("drifts"), result("mends", "fails", "ok"), result("shifts[inet]", "deviates", "EINVAL"),
+       result("shifts[inet6]", "deviates", "EINVAL"), result("lost"),
+       result("found", "unsupported", reason="no AF_UNIX"), result("accepted", "fails", "EINVAL"),
+       probed("probed", sockname="inet:127.0.0.1:1", poll=""), result("edited"), result("goes")]
+NEW = [result("stays"), result("drifts", "fails", "EINVAL"), result("mends", "stale"),
+       result("shifts[inet]", "deviates", "EBADF"), result("shifts[inet6]", "deviates", "EBADF"),
+       result("lost", "unsupported", reason="no AF_UNIX"), result("found"), result("accepted", "deviates", "EINVAL"),
+       probed("probed", sockname="inet:127.0.0.1:2", poll="POLLOUT"),
+       result("edited", "fails", "ok", revision="b" * 12), result("comes")]
+
+
+def kinds(out: str) -> dict[str, str]:
+    """Of the JSON form: case -> kind."""
+    (compared,) = json.loads(out)["compared"]
+    return {one["case"].partition("::")[2]: one["kind"] for one in compared["differences"]}
+
+
+def test_every_kind_of_difference(write: Write, report: Report) -> None:
+    out = report("diff", write(*OLD, name="old"), write(*NEW, name="new"), "--format", "json")
+    assert kinds(out) == {
+        "drifts": "regressed", "mends": "improved", "shifts[inet]": "changed", "shifts[inet6]": "changed",
+        "lost": "untested", "found": "tested", "accepted": "judged", "probed": "probe", "edited": "scenario",
+        "goes": "gone", "comes": "added"}
+    assert json.loads(out)["compared"][0]["same"] == 1
+    assert set(kinds(out).values()) == set(diff.KINDS)
+
+
+def test_text_tells_the_drift_at_a_glance(write: Write, report: Report) -> None:
+    out = report("diff", write(*OLD, name="old"), write(*NEW, name="new"))
+    assert ("native: 1 regressed, 1 untested, 2 changed, 1 improved, 1 tested, 1 judged, 1 probe, 1 scenario, 1 added, "
+            "1 gone; 1 case the same") in out
+    assert """
+changed: departs still, but otherwise
+  stream/EISCONN::shifts[inet, inet6]  (2 cases)
+      illumos.EISCONN: ≠ deviates EINVAL -> ≠ deviates EBADF
+
+improved: the way back
+  stream/EISCONN::mends  (1 case)
+      illumos.EISCONN: ✗ fails ok -> ! stale
+""" in out
+    assert "probe(client) poll: none -> POLLOUT\n" in out
+    assert out.index("regressed:") < out.index("changed:") < out.index("improved:") < out.index("gone:")
+
+
+def test_markdown_has_a_table_for_each_kind(write: Write, report: Report) -> None:
+    out = report("diff", write(*OLD, name="old"), write(*NEW, name="new"), "--format", "markdown")
+    assert "| regressed | cases | of | before | after |\n| :--- | ---: | :--- | :--- | :--- |\n" in out
+    assert "| stream/EISCONN::drifts | 1 | illumos.EISCONN | ✓ conforms | ✗ fails EINVAL |\n" in out
+    assert len(re.findall(r"^\| :---", out, re.MULTILINE)) == len(diff.KINDS)
+
+
+@pytest.mark.parametrize(("kinds_", "code"), [
+    ("regressed", 1), ("improved,gone", 1), ("changed,regressed", 1), (None, 0)])
+def test_exit_status_is_asked_for(write: Write, report: Report, kinds_: str | None, code: int) -> None:
+    asked = ["--fail-on", kinds_] if kinds_ else []
+    report("diff", write(*OLD, name="old"), write(*NEW, name="new"), *asked, code=code)
+
+
+def test_kinds_that_do_not_occur_fail_nothing(write: Write, report: Report) -> None:
+    report("diff", write(*OLD[:1], name="old"), write(*NEW[:1], name="new"), "--fail-on", ",".join(diff.KINDS))
+
+
+def test_unknown_kind_is_refused(write: Write, refuse: Report) -> None:
+    file = write(result("a"))
+    assert "no kind 'worse'; it is one of regressed, untested" in refuse("diff", file, file, "--fail-on", "worse")
+
+
+def volatile(port: int, path: str, **more: Any) -> Json:
+    """A case whose ports, paths and times are those of one run."""
+    made = probed("a", sockname=f"inet:127.0.0.1:{port}", peername=f"inet:127.0.0.1:{port + 1}", poll="POLLOUT")
+    made["names"] = {"peer": f"inet:127.0.0.1:{port + 1}", "file": f"unix:{path}"}
+    made["steps"][2] |= {"observed": {"ret": "ok", "name": f"unix:{path}x"}, "expect": {"port": "none"},
+                         "verdict": "fails"}
+    return made | {"verdict": "fails", "clauses": {"illumos.EISCONN": "fails"}, "seconds": port / 1000,
+                   "reason": f"getsockname(client) = 0 {{name: unix:{path}x}}", **more}
+
+
+def test_ports_paths_and_times_are_no_difference(write: Write, report: Report) -> None:
+    old, new = write(volatile(4711, "/tmp/a"), name="old"), write(volatile(5811, "/tmp/b"), name="new")
+    assert "native: no difference; 1 case the same" in report("diff", old, new, "--fail-on", ",".join(diff.KINDS))
+
+
+def test_reason_of_a_crash_is_no_difference(write: Write, report: Report) -> None:
+    crashes = [result("a", "crashed", "crashed", reason=f"signal {number}") for number in (6, 11)]
+    for one, number in zip(crashes, (6, 11), strict=True):
+        one["steps"][2]["observed"]["reason"] = f"signal {number}"
+    assert "no difference" in report("diff", write(crashes[0], name="old"), write(crashes[1], name="new"))
+
+
+def test_what_a_torn_run_does_not_hold_is_not_gone(write: Write, report: Report) -> None:
+    whole, torn = write(result("a"), result("b"), name="whole"), write(result("a"), name="torn", torn=True)
+    assert "native: no difference; 1 case the same" in report("diff", whole, torn)
+    assert "new: torn run" in report("diff", whole, torn)
+    assert "native: no difference; 1 case the same" in report("diff", torn, whole)
+
+
+def test_environment_that_differs_is_told(write: Write, report: Report) -> None:
+    old, new = header(native="6.1"), header(native="6.18")
+    new["environment"] = {"uid": 0, "sysctls": {"net.core.somaxconn": "128"}}
+    out = report("diff", write(result("a"), name="old", head=old), write(result("a"), name="new", head=new))
+    assert "uid: 1000 before, 0 after" in out
+    assert "net.core.somaxconn: unknown before, 128 after" in out
+
+
+# --- what is compared ---------------------------------------------------------------------------------------
+
+
+def two_targets(write: Write, name: str = "both") -> Any:
+    return write(result("a"), result("a", "fails", "EINVAL", "gvisor"), name=name,
+                 head=header(native="6.18.44", gvisor="4.4.0"))
+
+
+def test_two_targets_of_one_file(write: Write, report: Report) -> None:
+    both = two_targets(write)
+    out = report("diff", f"{both}@native", f"{both}@gvisor", "--fail-on", "regressed", code=1)
+    assert "native -> gvisor: 1 regressed; 0 cases the same" in out
+
+
+def test_targets_of_one_name_are_compared(write: Write, report: Report) -> None:
+    out = report("diff", two_targets(write), write(result("a"), name="new"))
+    assert "only in old: gvisor" in out
+    assert "native: no difference; 1 case the same" in out
+
+
+def test_folders_are_compared_target_by_target(write: Write, report: Report, tmp_path: Any) -> None:
+    bsd = header(native="15.0")
+    bsd["targets"]["native"] |= {"platform": "freebsd"}
+    bsd["targets"]["native"]["greeting"] |= {"system": "FreeBSD"}
+    later = json.loads(json.dumps(bsd))
+    later["targets"]["native"]["greeting"]["release"] = "15.1"
+    for folder, head, made in (("old", bsd, result("a")), ("new", later, result("a", "fails", "EINVAL"))):
+        (tmp_path / folder).mkdir()
+        write(result("a"), name=f"{folder}/linux.jsonl")
+        write(made, name=f"{folder}/bsd.jsonl", head=head)
+    out = report("diff", tmp_path / "old", tmp_path / "new")
+    assert "native@freebsd: 1 regressed; 0 cases the same" in out
+    assert "native@linux: no difference; 1 case the same" in out
+
+
+def test_what_cannot_be_compared_is_refused(write: Write, refuse: Report, tmp_path: Any) -> None:
+    both = two_targets(write)
+    other = write(result("a", target="wine"), result("a", target="lwip"), name="other",
+                  head=header(wine="8", lwip="2"))
+    assert refuse("diff", both, other) == (
+        "no target is in both: native, gvisor against wine, lwip; FILE@TARGET names one\n")
+    assert refuse("diff", f"{both}@minix", other) == f"{both}: no target 'minix'; it has native, gvisor\n"
+    (tmp_path / "folder").mkdir()
+    assert "no result file *.jsonl is in it" in refuse("diff", tmp_path / "folder", other)
+    write(result("a"), name="folder/a.jsonl")
+    write(result("a"), name="folder/b.jsonl", head=header(native="6.1.2"))
+    assert refuse("diff", tmp_path / "folder", both) == (
+        "native@6.18 and native@6.1 stand on one side; name a file of one of them\n")
+
+
+def test_target_whose_name_holds_an_at_sign(write: Write) -> None:
+    file = write(result("a", target="ssh:root@host"), head=header(**{"ssh:root@host": "15.0", "native": "6"}))
+    run = results.read(file.with_name(f"{file.name}@ssh:root@host"))
+    assert list(run.header.targets) == ["ssh:root@host"]
+    assert (len(run.records), run.torn) == (1, "")
+
+
+def test_columns_of_many_machines_are_told_apart() -> None:
+    met = [results.Met("native", "linux", "x86_64", "6.8.0"), results.Met("native", "linux", "aarch64", "6.8.0"),
+           results.Met("native", "freebsd", "amd64", "15.0"), results.Met("native", "freebsd", "amd64", "15.1"),
+           results.Met("native", "macos", "arm64", "24.1"), results.Met("wine", "wine", "x86_64", "8")]
+    assert list(results.labels(met).values()) == [
+        "native@linux-x86_64", "native@linux-aarch64", "native@freebsd-15.0", "native@freebsd-15.1", "native@macos",
+        "wine"]
+
+
+# --- history ------------------------------------------------------------------------------------------------
+
+
+def at(day: int, release: str, **more: str) -> Json:
+    return header(native=release, **more) | {"started": f"2026-11-{day:02}T10:00:00+00:00"}
+
+
+def test_history_tells_when_a_case_changed(write: Write, report: Report, tmp_path: Any) -> None:
+    (tmp_path / "runs").mkdir()
+    write(result("a[inet]", "fails", "EINVAL"), result("a[inet6]", "fails", "EINVAL"), result("b"), name="runs/z.jsonl",
+          head=at(1, "6.1"))
+    write(result("a[inet]"), result("a[inet6]"), result("b"), name="runs/y.jsonl", head=at(2, "6.12"))
+    write(result("a[inet]"), result("a[inet6]"), result("b"), name="runs/x.jsonl", head=at(3, "6.18"))
+    assert report("history", tmp_path / "runs") == """\
+native: 2 cases of 3 changed in 3 runs
+  stream/EISCONN::a[inet, inet6]  (2 cases)
+      native 6.1, 2026-11-01 10:00: ✗ fails EINVAL
+      native 6.12, 2026-11-02 10:00: ✓ conforms
+"""
+    assert "stream/EISCONN::b  (1 case)\n      native 6.1, 2026-11-01 10:00: ✓ conforms\n" in report(
+        "history", tmp_path / "runs", "--all")
+
+
+def test_history_of_targets_that_are_versions_of_one_thing(write: Write, report: Report) -> None:
+    file = write(result("a", target="gvisor"), result("a", "fails", "EBADF", "gvisor-2022"),
+                 head=header(gvisor="4.4.0", **{"gvisor-2022": "4.4.0"}))
+    out = report("history", file, "--targets", "gvisor-2022,gvisor")
+    assert out.splitlines()[0] == "gvisor-2022 -> gvisor: 1 case of 1 changed in 2 runs"
+    assert out.index("✗ fails EBADF") < out.index("✓ conforms")
+
+
+def test_history_tells_what_is_not_the_systems_doing(write: Write, report: Report) -> None:
+    files = [write(result("a", "fails", "EINVAL"), name="1", head=at(1, "6.1")),
+             write(result("a", "deviates", "EINVAL"), name="2", head=at(2, "6.1")),
+             write(result("a", revision="b" * 12), name="3", head=at(3, "6.1"))]
+    out = report("history", *files)
+    assert "≠ deviates EINVAL (judged otherwise)" in out
+    assert "✓ conforms (the scenario was edited)" in out
+
+
+def test_history_of_a_target_that_nobody_played_is_refused(write: Write, refuse: Report) -> None:
+    assert refuse("history", write(result("a")), "--targets", "wine") == "no run played 'wine'; they played native\n"
