@@ -14,6 +14,7 @@ from specs import load
 from specs.model import SpecError
 from suites import drawing
 from suites.collect import CONFORMANCE, RESULTS, CaseItem, Conformance, ScenarioFile
+from suites.progress import Progress
 from suites.record import Recorder
 
 ROOT = Path(__file__).parent
@@ -105,6 +106,11 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         greetings = conformance.open()
         if recording:
             recording.recorder.header(greetings)
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if terminal and terminal.isatty:
+            progress = Progress(terminal, conformance)
+            progress.targets(greetings)
+            config.pluginmanager.register(progress)
         conformance.start_waiting([item for item in session.items if isinstance(item, CaseItem)])
         result = yield
         if recording and not session.shouldstop and not session.shouldfail:

@@ -80,13 +80,17 @@ LEVELS = {"SO": "SOL_SOCKET", "TCP": "IPPROTO_TCP", "IP": "IPPROTO_IP", "IPV6": 
 FACILITIES = ("poll", "select", "epoll", "kqueue", "ports", "devpoll")
 EVENTS = ("POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLNVAL", "POLLRDHUP")  # in the order of poll_one()
 READY = ("input", "output", "exceptional")
-KEYWORDS = frozenset("""auto break case char const continue default do double else enum extern float for goto if inline
-    int long main register restrict return short signed sizeof static struct switch typedef union unsigned void volatile
-    while read write remove index time signal kill link pause select abort exit errno stdin stdout""".split())
-TAKEN = KEYWORDS | set(DECLARES.findall(HELPERS)) | set(re.findall(r"(\w+)\(", " ".join(FORMS.values())))
+ADDRESSES = {"name", "host", "port"}  # fields that speak of an address
+KEYWORDS = ("auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|register|"
+            "restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while")
+LIBRARY = "abort|errno|exit|index|kill|link|main|pause|read|remove|select|signal|stderr|stdin|stdout|time|write"
+TAKEN = re.compile("|".join([KEYWORDS, LIBRARY, *DECLARES.findall(HELPERS),
+                             *re.findall(r"(\w+)\(", " ".join(FORMS.values()))]))
 
+WIDTH = 114  # of a line of main()
 FOREIGN_SCOPES = ("1", "9999")  # interfaces of a link-local address that are not the laboratory's link
 ROOM = 256  # bytes of an address, where no case claims more
+LONGEST_LITERAL = 2000  # bytes; C99 has 4095, and more are needed for the call around it
 LARGEST_CLAIM = 1 << 16  # of namelen, for which there is really a buffer
 
 
@@ -208,28 +212,29 @@ class Calls:
                               f"{comment(spell_observed(entry.observed))} */")
             return
         force = self.force(check)
-        holds = [text for one in check.allowed if (text := self.holds(one, entry, returns, before))]
+        holds = [text for one in check.allowed if (text := self.holds(one, returns, before))]
         if force == "may" and all(map(is_errno, check.allowed)):
             holds.append(f"value {returns}")
+        either = " || ".join(f"({text})" if " && " in text and len(holds) > 1 else text for text in holds)
         cited = next((f"{one.document} {one.where}" for one in self.clauses[check.clause].cited), "")
-        clause, expected = literal(f"{check.clause} ({cited}, {force})"), literal(spell_allowed(check.allowed))
-        function = "compare" if force == "unspecified" else "check"
-        self.lines.append(f"{function}({clause}, {expected}, {' || '.join(holds) or '0'});")
+        head = "compare(" if force == "unspecified" else "check("
+        self.lines += fitted(head, [literal(f"{check.clause} ({cited}, {force})") + ",",
+                                    literal(spell_allowed(check.allowed)) + ",", f"{either or '0'});"])
 
-    def holds(self, allowed: Allowed, entry: Entry, returns: str, before: str) -> str:
+    def holds(self, allowed: Allowed, returns: str, before: str) -> str:
         """The condition under which an outcome is as allowed; empty where it cannot be after the call has returned."""
         if isinstance(allowed, Mapping):
-            fields = [self.field(key, wanted, entry, before) for key, wanted in allowed.items()]
-            return " && ".join([f"value {returns}", *fields])
+            fields = [self.field(key, wanted, before) for key, wanted in allowed.items()]
+            return " && ".join([f"value {returns}", *fields] if allowed.keys() & ADDRESSES else fields)
         if allowed == "ok":
             return f"value {returns}"
         return f"failed({allowed})" if is_errno(allowed) else ""
 
-    def field(self, key: str, wanted: Any, entry: Entry, before: str) -> str:
+    def field(self, key: str, wanted: Any, before: str) -> str:
         """The condition of one field, as the judge has it."""
-        if key not in ("name", "host", "port"):
+        if key not in ADDRESSES:
             return self.gave(key, wanted)
-        told = "&" + self.last[entry.verb, self.places[0]]
+        told = self.receiver
         if wanted == "unchanged":
             if not before:
                 return "0"
@@ -249,7 +254,8 @@ class Calls:
             wanted = ",".join(sorted(filter(None, wanted), key=lambda word: order.index(word) if word in order else 0))
         elif key == "data":
             wanted = quote(wanted)
-        return f"gave({literal(f'{key}: {wanted or "none"}')})"
+        field = literal(f"{key}: {wanted if wanted != '' else 'none'}")
+        return f"gave({field})"
 
     # --- how words are spelt
 
@@ -303,10 +309,11 @@ class Calls:
         number = sum(re.fullmatch(rf"{stem}[0-9]*", one) is not None for one in self.names)
         found = stem + (str(number + 1) if number else "")
         self.names.append(found)
+        self.receiver = "&" + found
         if self.entry.observed["ret"] == "ok":
             self.last[verb, self.places[0]] = found
             self.learn(self.entry.observed.get("name", ""), found)
-        return "&" + found
+        return self.receiver
 
     def learn(self, address: str, found: str) -> None:
         """From here on the variable stands for the address, and for its port."""
@@ -346,7 +353,7 @@ class Calls:
         raw = bytes.fromhex(rest) if kind == "bytes" else unquote_to_bytes(rest)
         self.room = max(self.room, len(raw) + 8)
         self.folder |= kind == "unix"
-        made = {"unix": f"unix_path({literal(raw)})", "abstract": f"abstract({literal(raw)})", "unspec": "unspec()",
+        made = {"unix": f"unix_path({repeated(raw) or literal(raw)})", "abstract": f"abstract({literal(raw)})", "unspec": "unspec()",
                 "bytes": f"raw({literal(raw)}, {len(raw)})"}
         if kind not in made:
             raise Unreadable(f"{self.case.id}: no address {address!r} can be written in C")
@@ -356,11 +363,11 @@ class Calls:
         """An address whose port came back from a call earlier takes it from there."""
         host, _, scope = host.partition("%")
         port = f"port(&{self.ports[number]})" if number in self.ports else str(int(number))
-        made = f'{kind}("{ipaddress.ip_address(host)}", {port})'
+        ipaddress.ip_address(host)
+        made = f"{kind}({literal(host)}, {port})"
         if not scope or scope == "0":
             return made
-        index = scope if scope in FOREIGN_SCOPES else 'if_nametoindex("link0")'
-        return f"in_scope({index}, {made})"
+        return f"in_scope({int(scope)}, {made})" if scope in FOREIGN_SCOPES else f'on_link("link0", {made})'
 
 
 def is_operand(word: str) -> bool:
@@ -383,7 +390,7 @@ def probed(entry: Entry) -> Iterator[Entry]:
 def variable(name: str) -> str:
     """A name of a scenario as one of C."""
     found = re.sub(r"[^a-z0-9]", "_", name.lower())
-    return found + "_" if found in TAKEN or not found[:1].isalpha() else found
+    return found + "_" if TAKEN.fullmatch(found) or not found[:1].isalpha() else found
 
 
 def literal(text: str | bytes) -> str:
@@ -391,6 +398,21 @@ def literal(text: str | bytes) -> str:
     raw = text.encode() if isinstance(text, str) else text
     return '"' + "".join(f"\\{byte:03o}" if not 32 <= byte < 127 else f"\\{byte:c}" if byte in b'"\\?' else chr(byte)
                          for byte in raw) + '"'
+
+
+def repeated(raw: bytes) -> str:
+    """A text that is longer than C99 lets a literal be, and begins many times with the same; else nothing."""
+    found = re.fullmatch(rb"(.{1,8}?)\1{99,}(.*)", raw, re.DOTALL) if len(raw) > LONGEST_LITERAL else None
+    if not found:
+        return ""
+    times = (len(raw) - len(found[2])) // len(found[1])
+    return f"repeated({literal(found[1])}, {times}, {literal(found[2])})"
+
+
+def fitted(head: str, parts: Sequence[str]) -> list[str]:
+    """A call on one line, or with each argument on its own if it is too long."""
+    line = head + " ".join(parts)
+    return [line] if len(line) <= WIDTH else [head + parts[0], *(" " * len(head) + part for part in parts[1:])]
 
 
 def comment(text: str) -> str:

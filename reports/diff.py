@@ -32,6 +32,8 @@ KINDS: Mapping[str, str] = {
     "gone": "only in the old run",
 }
 
+PENDING = ("EINPROGRESS", "EALREADY", "EINTR")  # a connect() whose attempt goes on
+
 
 def arguments(parser: ArgumentParser) -> None:
     about = "a result file, FILE@TARGET for one target of it, or a folder of result files"
@@ -99,10 +101,14 @@ class Comparison:
         olds = {case: records[before.label] for case, records in old.cases.items() if before.label in records}
         news = {case: records[after.label] for case, records in new.cases.items() if after.label in records}
         unknown = {kind for kind, results in (("added", old), ("gone", new)) if any(one.torn for one in results.runs)}
-        found = [(case, compare(olds.get(case), news.get(case))) for case in sorted({**olds, **news}, key=Name.of)]
-        differences = tuple(Difference(kind, case, changes(kind, olds.get(case), news.get(case)))
-                            for case, kind in found if kind and kind not in unknown)
-        return cls(before, after, sum(not kind for _, kind in found), differences)
+        differences = []
+        for case in sorted({**olds, **news}, key=Name.of):
+            one, other = olds.get(case) or drawn_like(case, olds), news.get(case) or drawn_like(case, news)
+            kind = compare(one, other) if case in olds and case in news else compare_drawn(one, other, case in news)
+            if kind and kind not in unknown:
+                differences.append(Difference(kind, case, changes(kind, one, other)))
+        same = sum(not compare(olds[case], news[case]) for case in olds if case in news)
+        return cls(before, after, same, tuple(differences))
 
 
 Compared = Sequence[Comparison]
@@ -148,6 +154,23 @@ def compare(old: Record | None, new: Record | None) -> str:
     return "probe" if probes(old) != probes(new) else ""
 
 
+def drawn_like(case: str, records: Mapping[str, Record]) -> Record | None:
+    """The worst case that was drawn instead of one; None if its scenario is not drawn or not there."""
+    scenario, drawn, _ = case.partition(".py::")
+    name = Name.of(case).scenario
+    found = [record for other, record in records.items() if other.startswith(f"{scenario}{drawn}{name}[")]
+    return max(found, key=rank, default=None) if drawn else None
+
+
+def compare_drawn(old: Record | None, new: Record | None, later: bool) -> str:
+    """The kind where only one run holds a case: what is drawn otherwise tells something only if it is the worse."""
+    if old is None or new is None:
+        return compare(old, new)
+    if later:
+        return "regressed" if rank(new) > rank(old) else ""
+    return "improved" if rank(old) > rank(new) else ""
+
+
 def rank(record: Record) -> int:
     """How far what the system did is from what documents say: not, as declared or where none binds, otherwise."""
     return 0 if record.verdict in ("conforms", "stale") else 2 if record.verdict in FAILING else 1
@@ -160,9 +183,21 @@ def done(record: Record) -> list[object]:
 
 
 def probes(record: Record) -> dict[str, str]:
-    """What was only recorded: `probe(client) peername` -> value; the last where a socket is probed more than once."""
-    return {f"{step.text} {key}": item for step in record.steps if step.verb == "probe"
-            for key, item in steady(step.observed, record.names).items() if key != "ret"}
+    """What was only recorded: `probe(client) peername` -> value; the last where a socket is probed more than once.
+
+    How far an attempt has come that nothing waits for is a matter of time, and no state of the platform's.
+    """
+    found: dict[str, str] = {}
+    pending: set[str] = set()
+    for step in record.steps:
+        if step.verb == "connect":
+            (pending.add if step.ret in PENDING else pending.discard)(step.subject)
+        elif step.observed.get("revents") or step.observed.get("ready"):
+            pending.discard(step.subject)
+        elif step.verb == "probe" and step.subject not in pending:
+            values = steady(step.observed, record.names)
+            found |= {f"{step.text} {key}": item for key, item in values.items() if key != "ret"}
+    return found
 
 
 def changes(kind: str, old: Record | None, new: Record | None) -> tuple[Change, ...]:
@@ -173,7 +208,17 @@ def changes(kind: str, old: Record | None, new: Record | None) -> tuple[Change, 
                      for key in {**before, **after} if before.get(key) != after.get(key))
     clauses = dict.fromkeys(clause for record in (old, new) if record for clause in record.clauses)
     every = tuple(Change(clause, seen(old, clause), seen(new, clause)) for clause in clauses)
-    return tuple(one for one in every if one.before != one.after) or every
+    return tuple(one for one in every if one.before != one.after) or tuple(of_calls(old, new)) or every
+
+
+def of_calls(old: Record | None, new: Record | None) -> Iterator[Change]:
+    """The calls that depart otherwise, where the first of each clause departs alike."""
+    before, after = ({(clause, call): text for clause, call, text in departures(record)} if record else {}
+                     for record in (old, new))
+    for clause, call in {**before, **after}:
+        one, other = before.get((clause, call), ""), after.get((clause, call), "")
+        if one != other:
+            yield Change(f"{clause} {call}".strip(), Seen(text=one), Seen(text=other))
 
 
 def seen(record: Record | None, clause: str) -> Seen:

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from reports import surroundings
 from reports.calls import DECLARES, HELPERS, Calls, comment
 from reports.explain import played, resolve
-from reports.played import rebuild
 from reports.results import Column, Record, Unreadable, gather
 from reports.rows import Clauses
+from reports.transcripts import rebuild
 from reports.words import citations, declared
 from specs import load
 from specs.model import Transcript
@@ -25,13 +25,9 @@ from specs.model import Transcript
 WIDTH = 118
 HEADERS = ("arpa/inet.h", "errno.h", "fcntl.h", "netinet/in.h", "netinet/tcp.h", "signal.h", "stdio.h", "stdlib.h", "string.h",
            "sys/socket.h", "sys/stat.h", "sys/time.h", "unistd.h")
-# How a call is made: the exit status if it does not return.
-MACROS = {"CALL": (2, "makes a precondition, or looks"), "TEST": (1, "is checked"), "LOOK": (0, "is looked at, or may block")}
-# errno.h of POSIX.1-2017; any other name need not be there.
-POSIX = """E2BIG EACCES EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT EAGAIN EALREADY EBADF EBUSY ECONNABORTED ECONNREFUSED
-    ECONNRESET EDESTADDRREQ EEXIST EFAULT EHOSTUNREACH EINPROGRESS EINTR EINVAL EIO EISCONN EISDIR ELOOP EMFILE EMSGSIZE
-    ENAMETOOLONG ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOMEM ENOPROTOOPT ENOSPC ENOSYS ENOTCONN
-    ENOTDIR ENOTSOCK ENXIO EOPNOTSUPP EPERM EPIPE EPROTO EPROTONOSUPPORT EPROTOTYPE ETIMEDOUT""".split()
+MACROS = {"CALL": (2, "prints a call with its outcome; 2: the exit status if it blocks"),
+          "TEST": (1, "likewise, of one that is checked"), "LOOK": (0, "likewise, of one that may do anything")}
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -63,16 +59,20 @@ def program(record: Record, column: Column, clauses: Clauses) -> str:
     start = ["start();", *(["enter_folder();"] if calls.folder else [])]
     body = [*declarations(calls), "", *start, *calls.lines, "", "finish(failures ? 1 : 0);"]
     helpers = chosen("\n".join(body))
-    foreign = sorted(set(re.findall(r"(?:failed\(|errno == )(E[A-Z0-9]+)", "\n".join(body))) - set(POSIX))
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=False,  # noqa: S701 C
-                              undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    return environment.get_template("reproduce.c").render(
-        head=list(head(record, column, clauses, transcript)), body=body, foreign=foreign,
+    return template().render(
+        head=list(head(record, column, clauses, transcript)), body=body,
+        errnos=sorted(set(re.findall(r"(?:failed\(|errno == )(E[A-Z0-9]+)", "\n".join(body)))),
         macros=[(name, *MACROS[name]) for name in MACROS if name in calls.macros],
         patience=patience(transcript), room=calls.room if any("ROOM" in one for one in helpers) else 0,
-        errnos=filled(" ".join(f"NAME({name})" for name in sorted([*POSIX, *foreign])), ""),
         headers=sorted({*HEADERS, *re.findall(r"^#include <(.+)>", "\n".join(helpers), re.MULTILINE)}),
         helpers="\n\n".join(re.sub(r"^#include <.+>\n", "", one, flags=re.MULTILINE) for one in helpers))
+
+
+@cache
+def template() -> Template:
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True,
+                              lstrip_blocks=True, keep_trailing_newline=True)  # noqa: S701 C needs no escape of HTML
+    return environment.get_template("reproduce.c")
 
 
 def patience(transcript: Transcript) -> int:
@@ -148,5 +148,5 @@ def chosen(body: str) -> list[str]:
 
 def words(code: str) -> set[str]:
     """The identifiers of C code."""
-    return set(re.findall(r"[A-Za-z_]\w*", re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\])*"|^#include .*$', " ", code,
+    return set(re.findall(r"[A-Za-z_]\w*", re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\])*"|^#include [^\n]*', " ", code,
                                                   flags=re.DOTALL | re.MULTILINE)))

@@ -26,7 +26,6 @@ NEEDS: Mapping[str, Sequence[str]] = {
     "233.252.0.1": ("ip route add {} dev link0",), "ff0e::db8:0:1": ("ip route add {} dev link0",),
 }
 NARROW = "sysctl -qw net.ipv4.ip_local_port_range='49152 49152'"
-FIXED = re.compile(r"bind \S+ inet6?:\S*:[1-9][0-9]*")  # a port that nobody else has where it is the only network
 FAILING = re.compile(r"unix:(/mnt/\S+)/")
 
 
@@ -34,7 +33,7 @@ def commands(transcript: Transcript) -> Iterator[str]:
     """The commands, in order; none where any host will do."""
     requests = [entry.request for entry in transcript.entries]
     far = dict.fromkeys(host for request in requests if (host := foreign(request)))
-    narrow = any(map(FIXED.match, requests))
+    narrow = binds_fixed_port(transcript)
     if far or narrow:
         yield "unshare -Urn   # a network of its own, which no packet leaves; in it:"
         yield "ip link set lo up"
@@ -46,6 +45,17 @@ def commands(transcript: Transcript) -> Iterator[str]:
         yield NARROW
     for folder in dict.fromkeys(found[1] for request in requests if (found := FAILING.search(request))):
         yield f"# on {folder}: a file system whose look-ups end in EIO, such as `python fixtures/lab.py hold` serves"
+
+
+def binds_fixed_port(transcript: Transcript) -> bool:
+    """Whether a port is bound that no call has told before: nobody else may have it."""
+    told = {"0"}
+    for entry in transcript.entries:
+        bound = re.fullmatch(r"bind \S+ inet6?:.*:([0-9]+)", entry.request)
+        if bound and bound[1] not in told:
+            return True
+        told.add(entry.observed.get("name", "").rpartition(":")[2])
+    return False
 
 
 def foreign(request: str) -> str:

@@ -6,6 +6,7 @@ static char outcome[32];      /* what it returned, and errno */
 static char fields[16384];    /* what else came back: "revents: POLLIN" */
 static char headline[1024];   /* the first call that departs */
 static int value;             /* what the call returned */
+static int error;             /* and its errno */
 static int failures;          /* checks that do not hold */
 static int status_if_blocked; /* the exit status if the call does not return */
 
@@ -48,17 +49,17 @@ static void before(const char *call, int if_blocked)
 /* Prints the outcome of the call; gives back what it returned, and leaves errno as it was. */
 static int after(int returned)
 {
-    int number = errno;
+    error = errno;
     alarm(0);
     value = returned;
     if (value == -1)
-        snprintf(outcome, sizeof outcome, "-1 %s", error_name(number));
+        snprintf(outcome, sizeof outcome, "-1 %s", error_name(error));
     else
         snprintf(outcome, sizeof outcome, "%d", value);
     printf(" = %s", outcome);
     if (fields[0])
         printf(" {%s}", fields);
-    errno = number;
+    errno = error;
     return value;
 }
 
@@ -92,7 +93,7 @@ static void compare(const char *clause, const char *named, int as_named)
 /* Whether the last call failed so. */
 static int failed(int number)
 {
-    return value == -1 && errno == number;
+    return value == -1 && error == number;
 }
 
 /* Whether a field came back from the last call: gave("revents: POLLIN"). */
@@ -171,11 +172,27 @@ static const struct name *inet6(const char *host, int number)
     return &made;
 }
 
-static const struct name *in_scope(unsigned number, const struct name *name)
+static const struct name *in_scope(unsigned scope, const struct name *name)
 {
     made = *name;
-    made.u.in6.sin6_scope_id = number;
+    made.u.in6.sin6_scope_id = scope;
     return &made;
+}
+
+#include <net/if.h>
+static const struct name *on_link(const char *link, const struct name *name)
+{
+    return in_scope(if_nametoindex(link), name);
+}
+
+/* A path that no literal can hold: one that begins so many times with the same. */
+static const char *repeated(const char *text, int times, const char *rest)
+{
+    static char path[ROOM];
+    path[0] = '\0';
+    while (times--)
+        strcat(path, text);
+    return strcat(path, rest);
 }
 
 static const struct name *unix_path(const char *path)

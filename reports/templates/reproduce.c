@@ -1,3 +1,11 @@
+{# POSIX.1-2017, <errno.h>; any other name need not be there #}
+{% set posix = ["E2BIG", "EACCES", "EADDRINUSE", "EADDRNOTAVAIL", "EAFNOSUPPORT", "EAGAIN", "EALREADY", "EBADF", "EBUSY",
+                "ECONNABORTED", "ECONNREFUSED", "ECONNRESET", "EDESTADDRREQ", "EEXIST", "EFAULT", "EHOSTUNREACH",
+                "EINPROGRESS", "EINTR", "EINVAL", "EIO", "EISCONN", "EISDIR", "ELOOP", "EMFILE", "EMSGSIZE", "ENAMETOOLONG",
+                "ENETDOWN", "ENETRESET", "ENETUNREACH", "ENFILE", "ENOBUFS", "ENODEV", "ENOENT", "ENOMEM", "ENOPROTOOPT",
+                "ENOSPC", "ENOSYS", "ENOTCONN", "ENOTDIR", "ENOTSOCK", "ENXIO", "EOPNOTSUPP", "EPERM", "EPIPE", "EPROTO",
+                "EPROTONOSUPPORT", "EPROTOTYPE", "ETIMEDOUT"] %}
+{% set foreign = errnos | reject("in", posix) | list %}
 /*
 {% for line in head %}
  *{{ " " + line if line }}
@@ -11,12 +19,12 @@
 {% endfor %}
 
 #define PATIENCE_S {{ patience }} /* a call that takes longer blocks */
-{% for macro, status, what in macros %}
-#define {{ macro }}(call) (before(#call, {{ status }}), after(call)) /* {{ what }} */
-{% endfor %}
 {% if room %}
 #define ROOM {{ room }} /* bytes of the largest address */
 {% endif %}
+{% for macro, status, what in macros %}
+#define {{ macro }}(call) (before(#call, {{ status }}), after(call)) /* {{ what }} */
+{% endfor %}
 {% for errno in foreign %}
 #ifndef {{ errno }}
 #define {{ errno }} (-1) /* no errno of this platform */
@@ -27,8 +35,8 @@ static const char *error_name(int number)
 {
     static char unnamed[16];
 #define NAME(error) if (number == error) return #error;
-{% for line in errnos %}
-    {{ line }}
+{% for row in (posix + foreign) | sort | batch(6) %}
+    {{ "NAME(" ~ row | join(") NAME(") ~ ")" }}
 {% endfor %}
     snprintf(unnamed, sizeof unnamed, "E%d", number);
     return unnamed;

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import yaml
 
 from reports import findings, results
+from suites import progress
+from suites.collect import CaseItem
 from suites.selftest.test_reports import HOSTILE, hostile, three_targets
 from suites.selftest.written import CLAUSES, Json, Report, Write, header, result
 from suites.selftest.written import write as write_file
@@ -182,6 +187,50 @@ def test_junit_tells_verdicts_and_clauses(tmp_path: Path) -> None:
     assert record.verdict == "conforms"
 
 
+# --- progress -----------------------------------------------------------------------------------------------
+
+
+def test_terminal_is_told_what_the_targets_are(tmp_path: Path) -> None:
+    mine, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-m", "pytest", "-q", "suites/stream/EISCONN.yaml",
+                           "-k", "second-connect[inet-native]", "--results", tmp_path / "r.jsonl"],
+                          cwd=ROOT, stdout=theirs, stderr=theirs) as running:
+        os.close(theirs)
+        text = b"".join(iter(lambda: read_some(mine), b""))
+    os.close(mine)
+    assert running.returncode == 0
+    assert re.search(rb"native: Linux \S+ \S+\r\n", text)
+
+
+def read_some(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # the other end of a terminal is closed
+        return b""
+
+
+class Waiting:
+    """A case that waits, as the run sees it."""
+
+    __class__ = CaseItem  # type: ignore[assignment]
+    waits = True
+
+
+def test_terminal_is_told_once_what_is_waited_for() -> None:
+    lines: list[str] = []
+    begun: Future[Json] = Future()
+    terminal = SimpleNamespace(write_line=lines.append)
+    conformance = SimpleNamespace(waiting={("a", "native"): begun, ("b", "native"): begun})
+    waiting = progress.Progress(cast("Any", terminal), cast("Any", conformance))
+    for _ in range(2):
+        waiting.pytest_runtest_setup(cast("Any", Waiting()))
+    assert len(lines) == 1
+    assert re.fullmatch(r"waiting for 2 cases; the longest timer ends within \d+ s", lines[0])
+    begun.set_result({})
+    progress.Progress(cast("Any", terminal), cast("Any", conformance)).pytest_runtest_setup(cast("Any", Waiting()))
+    assert len(lines) == 1
+
+
 # --- the scripts of the workflow ----------------------------------------------------------------------------
 
 
@@ -222,7 +271,8 @@ def test_report_makes_page_badges_and_summary(tmp_path: Path) -> None:
     assert json.loads((site / "linux.json").read_text())["color"] == "red"
     text = summary.read_text()
     assert "[Every case, on every system](https://a.org)" in text
-    assert text.index("native: 1 regressed") < text.index("| stream/EISCONN::a | 1 |") < text.index("| target | cases |")
+    order = [text.index(part) for part in ("native: 1 regressed", "| stream/EISCONN::a | 1 |", "| target | cases |")]
+    assert order == sorted(order)
 
 
 def test_report_without_an_accepted_run_compares_nothing(tmp_path: Path) -> None:

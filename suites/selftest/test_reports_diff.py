@@ -112,6 +112,44 @@ def test_reason_of_a_crash_is_no_difference(write: Write, report: Report) -> Non
     assert "no difference" in report("diff", write(crashes[0], name="old"), write(crashes[1], name="new"))
 
 
+def test_how_far_a_pending_attempt_has_come_is_no_difference(write: Write, report: Report) -> None:
+    def pending(poll: str, waited: bool) -> Json:
+        made = probed("a", poll=poll)
+        made["steps"][2] |= {"observed": {"ret": "EINPROGRESS"}, "expect": "EINPROGRESS"}
+        told = {"text": "poll(client, POLLOUT)", "step": 2, "line": 9, "verb": "poll", "subject": "client",
+                "observed": {"ret": "ok", "revents": "POLLOUT"}}
+        made["steps"][3:3] = [told] if waited else []
+        return made
+    for waited, expected in ((False, "no difference"), (True, "1 probe")):
+        old, new = (write(pending(poll, waited), name=name) for poll, name in (("", "old"), ("POLLERR", "new")))
+        assert f"native: {expected}; " in report("diff", old, new)
+
+
+def test_call_that_departs_otherwise_is_shown_where_the_first_does_not(write: Write, report: Report) -> None:
+    old, new = result("a", "open", "EBADF"), result("a", "open", "EBADF")
+    for one, value in ((old, "0"), (new, "1")):
+        one["steps"].append({**one["steps"][2], "text": "getsockopt(client, SO_TYPE)", "step": 2,
+                             "expect": {"value": "2"}, "observed": {"ret": "ok", "value": value}})
+    out = report("diff", write(old, name="old"), write(new, name="new"))
+    assert "illumos.EISCONN getsockopt(client, SO_TYPE): value=0 -> value=1\n" in out
+
+
+def drawn(variant: str, verdict: str = "conforms", ret: str = "EISCONN") -> Json:
+    return result("a", verdict, ret) | {"case": f"suites/drawn/test_a.py::any[{variant}]", "revision": variant}
+
+
+@pytest.mark.parametrize(("old", "new", "told"), [
+    ([drawn("1"), drawn("2")], [drawn("3"), drawn("1")], "no difference"),
+    ([drawn("1"), drawn("2", "deviates", "ok")], [drawn("3", "deviates", "ok")], "no difference"),
+    ([drawn("1"), drawn("2")], [drawn("3", "fails", "ok")], "1 regressed"),
+    ([drawn("1", "fails", "ok")], [drawn("2"), drawn("3")], "1 improved"),
+    ([result("a")], [result("a"), drawn("1")], "1 added"),
+])
+def test_what_is_drawn_otherwise_tells_only_what_is_worse(write: Write, report: Report, old: list[Json],
+                                                          new: list[Json], told: str) -> None:
+    assert f"native: {told}; " in report("diff", write(*old, name="old"), write(*new, name="new"))
+
+
 def test_what_a_torn_run_does_not_hold_is_not_gone(write: Write, report: Report) -> None:
     whole, torn = write(result("a"), result("b"), name="whole"), write(result("a"), name="torn", torn=True)
     assert "native: no difference; 1 case the same" in report("diff", whole, torn)

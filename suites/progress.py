@@ -1,0 +1,36 @@
+"""What a run tells on a terminal while it goes on; in a file or a CI log it tells nothing more than pytest does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from suites import engine
+from suites.collect import CaseItem, Conformance
+
+
+class Progress:
+    """Tells what the targets are, and what is waited for when all other cases have been played."""
+
+    def __init__(self, terminal: pytest.TerminalReporter, conformance: Conformance) -> None:
+        self.terminal, self.conformance = terminal, conformance
+        self.begun = time.monotonic()
+        self.told = False
+
+    def targets(self, told: Mapping[str, Mapping[str, Any]]) -> None:
+        """told: name -> greeting, or why it is unavailable."""
+        for name, one in told.items():
+            greeting = one.get("greeting", {})
+            state = one.get("unavailable") or f"{greeting['system']} {greeting['release']} {greeting['machine']}"
+            self.terminal.write_line(f"{name}: {state}")
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """The first case that still waits tells how many do, and the longest that a timer of theirs can last."""
+        left = sum(not begun.done() for begun in self.conformance.waiting.values())
+        if isinstance(item, CaseItem) and item.waits and left and not self.told:
+            seconds = max(0.0, self.begun + engine.TIMER_PATIENCE_S - time.monotonic())
+            self.terminal.write_line(f"waiting for {left} cases; the longest timer ends within {seconds:.0f} s")
+            self.told = True
