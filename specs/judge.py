@@ -59,6 +59,8 @@ def judge(case: Case, transcript: Transcript, clauses: Mapping[str, Clause], pro
     reason = next((seen for one, seen in departures if one == verdict), "")
     if verdict in ("crashed", "unresolved") and why:
         reason = why
+    elif verdict == "unsupported":
+        reason = next((d.because for d in declared if d.observed == "unresolved"), why)
     elif verdict == "stale":
         reason = "; ".join(f"{d.file}:{d.line} declares {spell_allowed((d.observed,))}" for d in declared
                            if verdicts[d.clause] == "stale")
@@ -92,6 +94,8 @@ def of_clause(clause: str, case: Case, steps: Mapping[int, Mapping[str, str]], m
                 if any(check.clause == clause for check in step.checks)]
     verdict = worst(verdicts)
     if verdict == "conforms" and "unsupported" in verdicts:  # what could not be tested has not passed
+        return "unsupported"
+    if verdict == "unresolved" and any((d.clause, d.observed) == (clause, "unresolved") for d in declared):
         return "unsupported"
     return "stale" if verdict == "conforms" and any(d.clause == clause for d in declared) else verdict
 

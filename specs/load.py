@@ -407,11 +407,14 @@ class Reader:
              drafts: list[Draft]) -> Case:
         variant = "-".join(label(axis, axes[axis]) for axis in self.axes if axis in many)
         bound = tuple(Given(g.fixture, g.name, bound_operands(g.operands, axes), g.line) for g in given)
-        steps = tuple(Step(verb, d.name, operands,
-                           tuple(self.bind_check(clause, expect, axes) for clause, expect in d.expects), d.line)
-                      for d in drafts for verb, operands in [spelt_out(d.verb, bound_operands(d.operands, axes, d.verb))])
+        steps = tuple(self.bind_step(draft, axes) for draft in drafts)
         return Case(self.file, self.name, summary, {axis: str(value) for axis, value in axes.items()}, variant,
                     bound, steps, self.line)
+
+    def bind_step(self, draft: Draft, axes: Mapping[str, Any]) -> Step:
+        verb, operands = spelt_out(draft.verb, bound_operands(draft.operands, axes, draft.verb))
+        checks = tuple(self.bind_check(clause, expect, axes) for clause, expect in draft.expects)
+        return Step(verb, draft.name, operands, checks, draft.line)
 
     def bind_check(self, clause: str, expect: Any, axes: Mapping[str, Any]) -> Check:
         axis = self.axis_of(expect)
@@ -513,7 +516,8 @@ def deviations(file: str, page: Map, known: Mapping[str, Clause]) -> Iterator[De
                         tuple(entry.get("cases", ("*",))), file, line)
 
 
-BEYOND = re.compile(r"crashed|returned=-?\d+")  # what a platform may do and no document allows
+# what a platform may do and no document allows; unresolved: it has no way to what a case is about
+BEYOND = re.compile(r"crashed|unresolved|returned=-?\d+")
 
 
 def is_observed(outcome: Any) -> bool:

@@ -40,6 +40,7 @@ def has_timer(case: Case) -> bool:
 def waits(case: Case, declared: Sequence[Deviation] = ()) -> bool:
     """Whether a case waits, for a timer or for patience to run out, so that it is played while others go on."""
     full = {given.name for given in case.given if given.fixture == "full-queue"}
+    full |= {given.operands["peer"] for given in case.given if given.operands.get("state") in world.QUEUED_STATES}
     return (has_timer(case)
             or any(step.verb in WAITING_VERBS and step.name in full for step in case.steps)
             or any("blocks" in check.allowed for step in case.steps for check in step.checks)

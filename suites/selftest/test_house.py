@@ -155,7 +155,8 @@ def test_yaml_tells_editors_its_schema_and_fits_the_screen(path: Path, schema: s
 
 
 def test_schema_and_agent_have_the_same_verbs() -> None:
-    assert set(load.schema("scenarios")["$defs"]["verbs"]) - ENGINE_ONLY - LOADER_ONLY == set(agent.VERBS) - FIXTURES_ONLY
+    verbs = set(load.schema("scenarios")["$defs"]["verbs"])
+    assert verbs - ENGINE_ONLY - LOADER_ONLY == set(agent.VERBS) - FIXTURES_ONLY
 
 
 def test_a_step_is_one_of_the_verbs() -> None:

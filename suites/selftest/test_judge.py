@@ -235,6 +235,14 @@ def test_crash_at_a_check_is_a_crash_of_that_clause() -> None:
         "crashed", {A: "crashed", B: "unsupported"}, DEAD[1])
 
 
+@pytest.mark.parametrize(("outcome", "verdict", "reason"), [
+    ("ENOENT", "unsupported", "it always did"), ("ok", "fails", "connect(client, peer) = 0, expected EISCONN"),
+])
+def test_state_that_a_page_says_is_never_reached_is_unsupported(outcome: str, verdict: str, reason: str) -> None:
+    found = judged([READY, CHECK], outcome, "ok", on=profile(declared(A, "unresolved")))
+    assert (found.verdict, found.reason) == (verdict, reason)
+
+
 def test_declared_crash_deviates() -> None:
     found = judged([CHECK], "crashed", ended=("crashed", "the agent died"), on=profile(declared(A, "crashed")))
     assert (found.verdict, found.clauses) == ("deviates", {A: "deviates"})

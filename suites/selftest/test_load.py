@@ -250,6 +250,17 @@ def test_what_is_no_scenario_file_is_refused(files: Files, text: str | bytes, li
     assert re.match(rf"some\.yaml:{line}: .*(?:{told})", message), message
 
 
+def test_a_call_that_is_an_axis_is_spelt_out(files: Files) -> None:
+    found = files.steps(SOCKET, "{call: client, first: [SO_ERROR, connect], to: peer, expect: EISCONN}",
+                        "{call: client, second: [send, poll], to: peer}")
+    assert [case.variant for case in found[:4]] == [
+        "inet-soerror-send", "inet-soerror-poll", "inet-connect-send", "inet-connect-poll"]
+    assert [step.text for step in found[0].steps[1:]] == ["getsockopt(client, SO_ERROR)", "send(client, again)"]
+    assert [step.text for step in found[3].steps[1:]] == ["connect(client, peer)",
+                                                          "poll(client, POLLIN|POLLOUT, timeout=0)"]
+    assert found[3].steps[1].checks[0].allowed == ("EISCONN",)
+
+
 def test_missing_file_is_refused(files: Files) -> None:
     message = files.refused(load.cases, files.folder / "none.yaml", KNOWN, WORDS)
     assert message.startswith("none.yaml:1: cannot be read: ")
