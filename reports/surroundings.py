@@ -1,4 +1,4 @@
-"""What a case needs around it, as commands for Linux: the networks that the laboratory has for those who run the suite."""
+"""What a case needs around it, as commands for Linux: the networks that the laboratory gives it when it is played."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINK = ("ip link add link0 type veth peer name far0",
 SILENT = ("ip neighbour add {} lladdr 00:00:5e:00:53:01 dev link0 nud permanent",
           "sysctl -qw net.ipv4.tcp_syn_retries=1 net.ipv4.tcp_syn_linear_timeouts=0   # or it takes two minutes")
 ROUTES = ("unreachable", "prohibit", "blackhole", "throw")
-# What an address on or behind the link needs beside the link. Those of documentation are nobody's (RFC 5737, 3849, 6676).
+# What an address needs beside the link. All are of documentation, and so nobody's (RFC 5737, 3849, 6676).
 NEEDS: Mapping[str, Sequence[str]] = {
     "192.0.2.2": SILENT, "2001:db8::2": SILENT,
     **{f"198.51.100.{number}": (f"ip route add {kind} {{}}",) for number, kind in enumerate(ROUTES, 1)},

@@ -388,6 +388,19 @@ static int get_option(int s, int level, int option)
     return returned;
 }
 
+static int set_linger(int s, int seconds)
+{
+    struct linger linger = {1, seconds};
+    return setsockopt(s, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+#include <sys/time.h>
+static int set_timeout(int s, int option, int milliseconds)
+{
+    struct timeval time = {milliseconds / 1000, milliseconds % 1000 * 1000};
+    return setsockopt(s, SOL_SOCKET, option, &time, sizeof time);
+}
+
 static int get_flags(int fd)
 {
     int flags = fcntl(fd, F_GETFL);

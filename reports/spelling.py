@@ -1,0 +1,187 @@
+"""Words of the agent's requests as C spells them: names as variables, addresses as expressions, data as literals."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from reports.words import visible
+
+HELPERS = (Path(__file__).parent / "templates" / "helpers.c").read_text(encoding="utf-8")
+DECLARES = re.compile(r"^(?:static (?:const )?(?:struct )?\w+ \*?|struct |#define )(\w+)", re.MULTILINE)
+
+# No variable is called like what the language, the library or a helper calls so.
+TAKEN = re.compile("|".join([
+    "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|main|register",
+    "restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while",
+    "accept|bind|chmod|close|connect|errno|fcntl|listen|mkdir|mkfifo|open|pair|pipe|setsockopt|send|sendto|shutdown|socket",
+    "socketpair|stderr|stdin|stdout|symlink|unlink", *DECLARES.findall(HELPERS), *re.findall(r"\b(\w+)\(", HELPERS)]))
+LEVELS = {"SO": "SOL_SOCKET", "TCP": "IPPROTO_TCP", "IP": "IPPROTO_IP", "IPV6": "IPPROTO_IPV6"}
+FACILITIES = ("poll", "select", "epoll", "kqueue", "ports", "devpoll")
+READY = ("input", "output", "exceptional")
+OTHER_SCOPES = ("1", "9999")  # interfaces of a link-local address that are not the laboratory's link
+# The variable of an address that came back is called client_name, client_peer or client_from.
+SUFFIX = {"getsockname": "name", "getpeername": "peer", "accept": "from", "recvfrom": "from"}
+
+ROOM = 256  # bytes of an address, where no case claims more
+LARGEST_CLAIM = 1 << 16  # of namelen, for which there is really a buffer
+LONGEST_LITERAL = 2000  # bytes; C99 promises 4095, and the call around it stands in one, too
+
+
+class Spelling:
+    """What the words of one program stand for; ValueError: a word is none that a request has.
+
+    sockets, threads: name -> variable. addresses: variables, in the order in which addresses come back.
+    room: bytes that the largest address takes. has_path: whether one is a path.
+    """
+
+    def __init__(self) -> None:
+        self.sockets: dict[str, str] = {}
+        self.threads: dict[str, str] = {}
+        self.addresses: list[str] = []
+        self.room = ROOM
+        self.has_path = False
+        self.holders: dict[str, str] = {}  # an address that came back, or its port -> the variable that holds it
+
+    # names
+
+    def fd(self, name: str) -> str:
+        return self.sockets[name]
+
+    def new(self, name: str) -> str:
+        return self.sockets.setdefault(name, variable(name))
+
+    def thread(self, name: str) -> str:
+        return self.threads.setdefault(name, variable(name) + "_thread")
+
+    def receiver(self, name: str, verb: str, address: str) -> str:
+        """A new variable for the address that comes back; from here on it stands for that, and for its port."""
+        stem = f"{self.new(name)}_{SUFFIX[verb]}"
+        number = sum(re.fullmatch(rf"{stem}[0-9]*", one) is not None for one in self.addresses)
+        found = stem + (str(number + 1) if number else "")
+        self.addresses.append(found)
+        kind, _, rest = address.partition(":")
+        port = rest.rpartition(":")[2] if kind in ("inet", "inet6") else ""
+        if rest and port != "0":
+            self.holders.setdefault(address, found)
+            self.holders.setdefault(port, found)
+        return found
+
+    # numbers and text
+
+    def number(self, word: str) -> str:
+        """A number, or constants joined by |."""
+        if not re.fullmatch(r"-?[0-9]{1,10}|[A-Z][A-Z0-9_]*(\|[A-Z][A-Z0-9_]*)*", word):
+            raise ValueError(word)
+        return word.replace("|", " | ") if word != "-2147483648" else "-2147483647 - 1"
+
+    def mode(self, word: str) -> str:
+        return f"0{int(word, 8):o}"
+
+    def text(self, word: str) -> str:
+        return literal(unquote_to_bytes(word))
+
+    def size(self, word: str) -> str:
+        return str(len(unquote_to_bytes(word)))
+
+    def library(self, word: str) -> str:
+        return literal(f"lib{word}.so.1")
+
+    def level(self, option: str) -> str:
+        return LEVELS[option.partition("_")[0]]
+
+    def facility(self, word: str) -> str:
+        return f"wait_{FACILITIES[FACILITIES.index(word)]}"
+
+    def ready(self, wanted: str) -> str:
+        return " | ".join(READY[READY.index(word)].upper() for word in wanted.split(","))
+
+    # addresses
+
+    def arguments(self, address: str, claimed: str = "", family: str = "", port: str = "") -> str:
+        """The two arguments of a call that takes an address. claimed: its length; all three overwrite what it says."""
+        if address in ("null:", "bad:"):
+            pointer, length = ("NULL", "0") if address == "null:" else ("(struct sockaddr *)1", "16")
+            return f"{pointer}, {self.number(claimed or length)}"
+        name = self.address(address)
+        if port:
+            name = f"with_port({self.number(port)}, {name})"
+        if family:
+            name = f"with_family({self.number(family)}, {name})"
+        if not claimed:
+            return f"AT({name})"
+        self.room = max(self.room, min(int(claimed), LARGEST_CLAIM))
+        return f"&{name.removeprefix('&')}{'.' if name.startswith('&') else '->'}u.sa, {self.number(claimed)}"
+
+    def address(self, text: str) -> str:
+        """A pointer to a struct name: to the variable that holds the address, or made of its parts."""
+        if text in self.holders:
+            return "&" + self.holders[text]
+        kind, _, rest = text.partition(":")
+        if kind in ("inet", "inet6"):
+            return self.internet(kind, *rest.rpartition(":")[::2])
+        raw = bytes.fromhex(rest) if kind == "bytes" else unquote_to_bytes(rest)
+        self.room = max(self.room, len(raw) + 8)
+        self.has_path |= kind == "unix"
+        made = {"unix": f"unix_path({repeated(raw) or literal(raw)})", "abstract": f"abstract({literal(raw)})",
+                "unspec": "unspec()", "bytes": f"raw({literal(raw)}, {len(raw)})"}
+        return made[kind]
+
+    def internet(self, kind: str, host: str, number: str) -> str:
+        """An address; its port is taken from where it came back, if it did."""
+        host, _, scope = host.partition("%")
+        ipaddress.ip_address(host)
+        port = f"port(&{self.holders[number]})" if number in self.holders else str(int(number))
+        made = f"{kind}({literal(host)}, {port})"
+        if scope in ("", "0"):
+            return made
+        return f"in_scope({scope}, {made})" if scope in OTHER_SCOPES else f'on_link("link0", {made})'
+
+
+def variable(name: str) -> str:
+    """A name of a scenario as one of C."""
+    found = re.sub(r"[^a-z0-9]", "_", name.lower())
+    return found + "_" if TAKEN.fullmatch(found) else found
+
+
+def literal(text: str | bytes) -> str:
+    """A string literal of C, in which no trigraph begins."""
+    raw = text.encode() if isinstance(text, str) else text
+    return '"' + "".join(f"\\{byte:03o}" if not 32 <= byte < 127 else f"\\{byte:c}" if byte in b'"\\?' else chr(byte)
+                         for byte in raw) + '"'
+
+
+def repeated(raw: bytes) -> str:
+    """A text too long for a literal that begins many times with the same; else nothing."""
+    found = re.fullmatch(rb"(.{1,8}?)\1{99,}(.*)", raw, re.DOTALL) if len(raw) > LONGEST_LITERAL else None
+    if not found:
+        return ""
+    times = (len(raw) - len(found[2])) // len(found[1])
+    return f"repeated({literal(found[1])}, {times}, {literal(found[2])})"
+
+
+def comment(text: str) -> str:
+    """Text that neither ends a comment nor begins one."""
+    return visible(text).replace("*/", "* /").replace("/*", "/ *")
+
+
+def words(code: str) -> set[str]:
+    """The identifiers of C code; comments, literals and names of headers hold none."""
+    return set(re.findall(r"[A-Za-z_]\w*", re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\])*"|^#include [^\n]*', " ", code,
+                                                  flags=re.DOTALL | re.MULTILINE)))
+
+
+def chosen(code: str) -> list[str]:
+    """The paragraphs of helpers.c that the code needs, and those that they need, in the order they stand."""
+    paragraphs = HELPERS.split("\n\n")
+    declares = {name: paragraph for paragraph in paragraphs for name in DECLARES.findall(paragraph)}
+    needed: set[str] = set()
+    left: Iterable[str] = [code]
+    while left:
+        found = {declares[word] for text in left for word in words(text) & declares.keys()} - needed
+        needed |= found
+        left = found
+    return [paragraph.rstrip() for paragraph in paragraphs if paragraph in needed]

@@ -1,0 +1,196 @@
+"""Every target that can start here: it is what it says, dies with the case it is killed in, and leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fixtures import targets
+from fixtures.targets import Agent, Session, Target
+from specs import load
+from specs.model import Case, Profile
+from suites import engine
+
+ENTRIES = load.targets(targets.FILE)
+LAYERS = [name for name, entry in ENTRIES.items() if not targets.takes_parameter(entry)]
+CLAUSES = load.clauses()
+TEXT = """
+clause: illumos.stream.connects
+scenarios:
+  connects:
+    summary: A client connects.
+    domain: AF_INET
+    type: SOCK_STREAM
+    given: [{listener: peer}]
+    steps:
+      - {socket: client}
+      - {connect: client, to: peer, expect: ok}
+"""
+WAITS = "      - {poll: client, events: [POLLIN]}\n"
+END_S = 20.0  # for processes to be gone
+
+
+def case(text: str) -> Case:
+    (made,) = load.cases_of(load.parse(text, "layer.yaml"), "layer.yaml", CLAUSES, engine.vocabulary())
+    return made
+
+
+def verdict(session: Session, text: str) -> tuple[str, str]:
+    played = engine.run(case(text), session, CLAUSES, Profile("none", ("none",), ()))
+    return played["verdict"], played["reason"]
+
+
+def descendants(pid: int) -> list[int]:
+    """A process and all below it; one that ends meanwhile is left out."""
+    found, parents = [pid], {}
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    for parent in found:
+        found += [child for child, its_parent in parents.items() if its_parent == parent]
+    return found
+
+
+class Watched:
+    """The processes below one, seen to end whoever collects them."""
+
+    def __init__(self, pid: int) -> None:
+        self.processes = []
+        for one in descendants(pid):
+            with suppress(ProcessLookupError):
+                self.processes.append(os.pidfd_open(one))
+
+    def are_gone(self) -> bool:
+        gone = all(select.select([one], [], [], END_S)[0] for one in self.processes)
+        for one in self.processes:
+            os.close(one)
+        return gone
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Target], Session]]:
+    """Opens a session of a target, or skips where that cannot start."""
+    sessions = []
+
+    def start_(target: Target) -> Session:
+        session = Session(target)
+        sessions.append(session)
+        session.open()
+        return session
+
+    yield start_
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture(params=LAYERS)
+def layer(request: pytest.FixtureRequest, start: Callable[[Target], Session]) -> Session:
+    session = start(targets.choose(ENTRIES, [request.param])[request.param])
+    if session.unavailable:
+        pytest.skip(session.unavailable)
+    return session
+
+
+def test_killed_in_a_case_it_takes_all_its_processes_and_that_case_alone(
+    layer: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert verdict(layer, TEXT) == ("conforms", "")
+    read_line, watched = Agent.read_line, []
+
+    def read_and_be_killed(agent: Agent, patience: float) -> str | None:
+        watched.append(Watched(agent.process.pid))
+        agent.process.kill()
+        return read_line(agent, patience)
+
+    call = Agent.call
+
+    def kill_in_poll(agent: Agent, request: str, patience: float | None = None) -> targets.Answer:
+        with monkeypatch.context() as during:
+            if request.startswith("poll"):
+                during.setattr(Agent, "read_line", read_and_be_killed)
+            return call(agent, request, patience)
+
+    with monkeypatch.context() as killing:
+        killing.setattr(Agent, "call", kill_in_poll)
+        assert verdict(layer, TEXT + WAITS)[0] == "crashed"
+    assert watched
+    assert all(one.are_gone() for one in watched)
+    assert verdict(layer, TEXT) == ("conforms", "")
+
+
+def test_closed_it_has_no_processes_left(layer: Session) -> None:
+    with layer.agent() as agent:
+        watched = Watched(agent.process.pid)
+    layer.close()
+    assert watched.are_gone()
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if "LD_PRELOAD" in str(ENTRIES[name]["start"])])
+def test_preload_that_is_not_there_is_found_out(name: str, start: Callable[[Target], Session]) -> None:
+    """The dynamic linker only warns, and everything then looks native."""
+    target = targets.choose(ENTRIES, [name])[name]
+    command = [re.sub("^LD_PRELOAD=.*", "LD_PRELOAD=/no/such/library.so", word) for word in target.start]
+    session = start(replace(target, start=tuple(command)))
+    assert session.unavailable.startswith(f"{name}: its greeting tells ")
+    assert session.unavailable.endswith(f"; {target.install}")
+
+
+SSH = """#!/bin/sh
+while test $# -gt 0; do
+    case $1 in
+    -o) shift 2 ;;
+    -T) shift ;;
+    ssh://me@example:22) shift; exec sh -c "$*" ;;
+    *) exit 255 ;;
+    esac
+done
+"""
+
+
+@pytest.fixture
+def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Another machine: an ssh that runs the command here, as sshd does, by a shell; its folder for temporary files."""
+    ssh, folder = tmp_path / "ssh", tmp_path / "remote"
+    ssh.write_text(SSH)
+    ssh.chmod(ssh.stat().st_mode | stat.S_IXUSR)
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def test_agent_on_another_machine_is_handed_over_and_leaves_nothing(
+    remote: Path, start: Callable[[Target], Session]
+) -> None:
+    session = start(targets.choose(ENTRIES, ["ssh:me@example:22"])["ssh:me@example:22"])
+    assert (session.unavailable, session.platform) == ("", "linux")
+    assert verdict(session, TEXT) == ("conforms", "")
+    with session.agent() as agent:
+        assert agent.call("file left").ok
+        assert len(list(remote.glob("connect-*/left"))) == 1
+        watched = Watched(agent.process.pid)
+    session.close()
+    assert watched.are_gone()
+    assert list(remote.glob("connect-*/left")) == []
+
+
+def test_unreachable_machine_is_unavailable(remote: Path, start: Callable[[Target], Session]) -> None:
+    session = start(targets.choose(ENTRIES, ["ssh:nowhere"])["ssh:nowhere"])
+    assert session.unavailable == "ssh:nowhere: no greeting came but nothing; ssh HOST python3 -V tells why"
+
+
+@pytest.mark.parametrize(("name", "problem"), [
+    ("ssh", "ssh takes a parameter: another machine that has Python, by --target ssh:[USER@]HOST[:PORT]"),
+    ("native:x", "native takes no parameter"),
+])
+def test_parameter_is_given_where_it_is_taken(name: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=f"^{problem.replace('[', '.').replace(']', '.')}$"):
+        targets.choose(ENTRIES, [name])
