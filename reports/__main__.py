@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from typing import NoReturn, Protocol
 
-from reports import accept, diff, explain, findings, history, judge, matrix, summary, tap
+from reports import accept, diff, explain, findings, history, judge, matrix, reproduce, summary, tap
 from reports.results import Unreadable
 from specs.model import SpecError
 
@@ -33,6 +33,7 @@ VERBS: Mapping[str, Verb] = {
     "findings": findings,
     "tap": tap,
     "judge": judge,
+    "reproduce": reproduce,
 }
 
 

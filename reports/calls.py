@@ -19,7 +19,7 @@ from specs.model import Allowed, Case, Check, Entry, Transcript
 FORMS: Mapping[str, str] = {
     "socket": "{0:new} = socket({1:number}, {2:number}, {protocol:number})",
     "socket flags": "{0:new} = socket({1:number}, {2:number} | {flags:number}, {protocol:number})",
-    "socketpair": "socketpair({domain:number}, {type:number}, 0, pair)",
+    "socketpair": "make_pair({domain:number}, {type:number}, &{0:new}, &{1:new})",
     "bind": "bind({0:fd}, {1:arguments})",
     "connect": "connect({0:fd}, {1:arguments})",
     "connect thread": "start_connect(&{thread:thread}, {0:fd}, {1:address})",
@@ -47,7 +47,7 @@ FORMS: Mapping[str, str] = {
     "wait": "{1:facility}({0:fd}, {2:ready}, {timeout:number})",
     "open": "{0:new} = open({1:text}, O_RDONLY)",
     "open flags": "{0:new} = open({1:text}, {flags:number})",
-    "pipe": "pipe(pair)",
+    "pipe": "make_pipe(&{0:new})",
     "file": "make_file({0:text})",
     "mkdir": "mkdir({0:text}, 0777)",
     "mkfifo": "mkfifo({0:text}, 0666)",
@@ -65,7 +65,6 @@ DEFAULTS = {"protocol": "0", "flags": "0", "events": "0", "timeout": "-1"}
 RETURNS = {**dict.fromkeys(("socket", "accept", "open", "recv", "recvfrom"), ">= 0"),
            **dict.fromkeys(("send", "sendto"), "== {data:size}")}
 MAKES_PATH = ("file", "mkdir", "mkfifo", "symlink")
-TAKES_PAIR = ("pipe", "socketpair")
 
 PROBE = (("sockname", "name", "getsockname {}"), ("peername", "name", "getpeername {}"),
          ("poll", "revents", "poll {} events=POLLIN|POLLOUT timeout=0"),
@@ -123,7 +122,7 @@ class Calls:
         self.spelling = Spelling()
         self.lines: list[str] = []
         self.macros: set[str] = set()
-        self.needs_pair = self.needs_folder = False
+        self.needs_folder = False
         self.last: dict[tuple[str, str], str] = {}  # verb and socket -> the variable of the address that came last
         given = ""
         for entry in transcript.entries:
@@ -170,9 +169,6 @@ class Calls:
         self.lines.append((f"need({text} {reached(request)});" if need else f"{text};") + line)
         self.macros.add(macro)
         self.needs_folder |= request.verb in MAKES_PATH
-        if request.verb in TAKES_PAIR:
-            self.needs_pair = True
-            self.lines += [f"{self.spelling.new(name)} = pair[{at}];" for at, name in enumerate(request.places)]
         if request.received and entry.observed["ret"] == "ok":
             self.last[request.verb, entry.subject] = request.received
 

@@ -6,7 +6,7 @@ import re
 import sys
 import textwrap
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -44,19 +44,23 @@ def run(options: Namespace) -> None:
     columns = played(results, case, options.target)
     if len(columns) > 1:
         raise Unreadable(f"{case} was played on {', '.join(one.label for one in columns)}; --target names one")
-    text = program(results.cases[case][columns[0].label], columns[0], load.clauses())
+    record, clauses = results.cases[case][columns[0].label], load.clauses()
+    text = program(record, columns[0], clauses, load.profile(record.platform, clauses).manuals)
     if options.output:
         options.output.write_text(text, encoding="utf-8")
     else:
         sys.stdout.write(text)
 
 
-def program(record: Record, column: Column, clauses: Clauses) -> str:
-    """The C program. Unreadable: the target could not play the case, so that there is nothing to reproduce."""
+def program(record: Record, column: Column, clauses: Clauses, manuals: Sequence[str]) -> str:
+    """The C program. manuals: those that bind the platform.
+
+    Unreadable: the target could not play the case, so that there is nothing to reproduce.
+    """
     case, transcript = rebuild(record)
     if record.verdict == "unsupported" or not transcript.entries:
         raise Unreadable(f"{record.case}: nothing to reproduce, {record.verdict} on {column.label}: {record.reason}")
-    calls = Calls(case, transcript, clauses, load.profile(record.platform, clauses).manuals)
+    calls = Calls(case, transcript, clauses, manuals)
     enter = ["enter_folder();"] if calls.needs_folder or calls.spelling.has_path else []
     body = [*declarations(calls), "", "start();", *enter, *calls.lines, "", "finish(failures ? 1 : 0);"]
     code = "\n".join(body)
@@ -78,9 +82,10 @@ def template() -> Template:
 
 
 def patience(transcript: Transcript) -> int:
-    """Seconds a call may take: few where one did not return, many where a timer of the kernel decides."""
-    rets = {entry.observed["ret"] for entry in transcript.entries}
-    return 2 if "blocks" in rets else 200 if any(surroundings.commands(transcript)) else 10
+    """Seconds a call may take: few where one did not return, many where timers of the kernel decide."""
+    if any(entry.observed["ret"] == "blocks" for entry in transcript.entries):
+        return 2
+    return 200 if any(surroundings.commands(transcript)) else 10 + 10 * int(transcript.seconds)
 
 
 # --- the comment at the top ---------------------------------------------------------------------------------
@@ -119,8 +124,7 @@ def filled(text: str, indent: str) -> list[str]:
 
 def declarations(calls: Calls) -> Iterator[str]:
     """One line, or several, for each type."""
-    pair = ["pair[2]"] if calls.needs_pair else []
-    for kind, names in (("int", [*calls.spelling.sockets.values(), *pair]),
+    for kind, names in (("int", calls.spelling.sockets.values()),
                         ("static struct caller", calls.spelling.threads.values()),
                         ("static struct name", calls.spelling.addresses)):
         if names:

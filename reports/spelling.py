@@ -17,7 +17,7 @@ DECLARES = re.compile(r"^(?:static (?:const )?(?:struct )?\w+ \*?|struct |#defin
 TAKEN = re.compile("|".join([
     "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|main|register",
     "restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while",
-    "accept|bind|chmod|close|connect|errno|fcntl|listen|mkdir|mkfifo|open|pair|pipe|setsockopt|send|sendto|shutdown|socket",
+    "accept|bind|chmod|close|connect|errno|fcntl|listen|mkdir|mkfifo|open|pipe|setsockopt|send|sendto|shutdown|socket",
     "socketpair|stderr|stdin|stdout|symlink|unlink", *DECLARES.findall(HELPERS), *re.findall(r"\b(\w+)\(", HELPERS)]))
 LEVELS = {"SO": "SOL_SOCKET", "TCP": "IPPROTO_TCP", "IP": "IPPROTO_IP", "IPV6": "IPPROTO_IPV6"}
 FACILITIES = ("poll", "select", "epoll", "kqueue", "ports", "devpoll")

@@ -339,6 +339,15 @@ static int accept_from(int s, struct name *name)
 
 /* --- sockets --- */
 
+static int make_pair(int domain, int type, int *s, int *peer)
+{
+    int pair[2] = {-1, -1};
+    int returned = socketpair(domain, type, 0, pair);
+    *s = pair[0];
+    *peer = pair[1];
+    return returned;
+}
+
 /* Empty the queue; the accepted sockets stay open. */
 #include <poll.h>
 static int accept_all(int s)
@@ -666,6 +675,15 @@ static int connect_many(const struct name *to, int domain, int type, int threads
 }
 
 /* --- files and libraries --- */
+
+/* The end to read from; the other stays open. */
+static int make_pipe(int *fd)
+{
+    int ends[2] = {-1, -1};
+    int returned = pipe(ends);
+    *fd = ends[0];
+    return returned;
+}
 
 static int make_file(const char *path)
 {

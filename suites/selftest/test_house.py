@@ -287,6 +287,15 @@ def test_profile_loads_with_what_it_inherits(platform: str) -> None:
     assert load.profile(platform, clauses()).manuals[0] == platform
 
 
+@pytest.mark.parametrize(("system", "platform"), [
+    ("Linux", "linux"), ("FreeBSD", "freebsd"), ("OpenBSD", "openbsd"), ("NetBSD", "netbsd"),
+    ("DragonFly", "dragonfly"), ("Darwin", "macos"), ("SunOS", "illumos"), ("Windows", "windows")])
+def test_every_system_of_the_agent_has_its_page(system: str, platform: str) -> None:
+    """So that native and ssh run there: their platform is what uname(3C) tells."""
+    assert targets.platform_of(system) == platform
+    assert load.profile(targets.platform_of(system), clauses()).platform == platform
+
+
 def test_every_deviation_matches_a_case() -> None:
     assert [line for profile in profiles() for line in load.unmatched(profile, cases(), drawn_scenarios())] == []
 

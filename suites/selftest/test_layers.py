@@ -66,7 +66,7 @@ class Watched:
         self.processes = []
         for one in descendants(pid):
             with suppress(ProcessLookupError):
-                self.processes.append(os.pidfd_open(one))
+                self.processes.append(os.pidfd_open(one))  # type: ignore[attr-defined,unused-ignore]
 
     def are_gone(self) -> bool:
         gone = all(select.select([one], [], [], END_S)[0] for one in self.processes)

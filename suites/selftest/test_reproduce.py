@@ -1,6 +1,6 @@
 """Reproducers: each is built without a warning, and what its calls give is what the transcript says.
 
-One case of each scenario is played here on this machine; with REPRODUCE=FILE it is all cases of a result file instead.
+One case of each scenario is played here and now; with REPRODUCE=FILE in the environment it is every case of that file.
 """
 
 from __future__ import annotations
@@ -10,48 +10,63 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 import pytest
 
-from fixtures import lab, targets
-from fixtures.agent import VERBS
-from reports import reproduce, results, surroundings
-from reports.calls import FORMS
-from reports.results import Column, Record
+from fixtures import agent, lab, targets
+from reports import calls, reproduce, results, surroundings
+from reports.results import Column, Record, Unreadable
 from reports.transcripts import rebuild
 from specs import load
 from specs.judge import judge
-from specs.model import Case, Entry, Profile
+from specs.model import Entry, Profile
 from suites import engine
-from suites.selftest.house import cases, clauses
-from suites.selftest.written import Report, Write, result
+from suites.selftest import house
+from suites.selftest.house import clauses
+from suites.selftest.written import Report
 
 FILE = os.environ.get("REPRODUCE", "")
-COMPILER = shutil.which("cc")
-COMMAND = (COMPILER or "cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O0")
-COMPILE_S, RUN_S = 120.0, 300.0
-PRINTED = re.compile(r"(?P<text>.+?) = (?P<value>-1 E\w+|-?\d+|blocks|crashed)(?: \{(?P<fields>.*)\})?(?:   <- .*)?")
-POSITIVE = ("socket", "accept", "open", "recv", "recvfrom", "send", "sendto")  # verbs whose calls return no 0
+COMPILER = ("cc", "-std=c99", "-Wall", "-Wextra", "-pedantic")
+LIMIT_S = 300.0
+WAIT_S = 0.2  # a case of a file that took longer waits for something
+TOGETHER = 12  # cases that wait, at a time
+PRINTED = re.compile(r".+? = (?P<value>-1 E\w+|-?\d+|blocks|crashed)(?: \{(?P<fields>.*)\})?(?:   <- .*)?")
+POSITIVE = ("socket", "accept", "open", "recv", "recvfrom")  # verbs whose calls return a descriptor or a count
+HOSTILE = '*/ int x = "%s%n\\";??/\n#error \u2028 /*'
 
-pytestmark = pytest.mark.skipif(not COMPILER, reason="there is no C compiler cc")
+pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler cc")
 
 
 # --- what is reproduced -------------------------------------------------------------------------------------
 
 
 @functools.cache
-def told() -> results.Results:
-    """The results of the file, if one is named."""
-    return results.gather([Path(FILE)])
+def told() -> dict[str, tuple[Record, Column]]:
+    """The results of the file, if one is named, by case."""
+    found = results.gather([Path(FILE)]) if FILE else None
+    return {case: (records[column.label], column) for case, records in found.cases.items()
+            for column in found.columns if column.label in records} if found else {}
 
 
-def names() -> list[str]:
-    """The cases: of the file, or the first of each scenario."""
-    return list(told().cases) if FILE else list({(case.file, case.scenario): case.id for case in reversed(cases())}.values())[::-1]
+@functools.cache
+def played() -> dict[str, bool]:
+    """The cases: all of the file, or the first of each scenario; and whether each waits."""
+    if FILE:
+        return {case: record.seconds > WAIT_S for case, (record, _) in told().items()}
+    first = {(case.file, case.scenario): case for case in reversed(house.cases())}
+    return {case.id: engine.waits(case) for case in reversed(first.values())}
+
+
+@functools.cache
+def profile(platform: str) -> Profile:
+    return load.profile(platform, clauses())
 
 
 @pytest.fixture(scope="session")
@@ -62,113 +77,278 @@ def native() -> Iterator[targets.Session]:
     session.close()
 
 
-def record_of(name: str, session: targets.Session) -> tuple[Record, Column]:
+def record_of(case: str, session: targets.Session, own: bool = False) -> tuple[Record, Column]:
     """What was seen of a case: in the file, or now."""
     if FILE:
-        column = next(column for column in told().columns if column.label in told().cases[name])
-        return told().cases[name][column.label], column
-    case = next(case for case in cases() if case.id == name)
-    made = engine.run(case, session, clauses(), load.profile(session.platform, clauses()))
-    line = results.decode(json.dumps(made).encode())
-    assert isinstance(line, Record)
-    return line, Column("native", "native", results.Target(session.platform, session.greeting))
+        return told()[case]
+    found = next(one for one in house.cases() if one.id == case)
+    seen = engine.run(found, session, clauses(), profile(session.platform), own)
+    record = results.decode(json.dumps(seen).encode())
+    assert isinstance(record, Record)
+    return record, Column("native", "native", results.Target(session.platform, session.greeting))
 
 
-def built(text: str, folder: Path) -> Path:
-    """The program; fails where the compiler warns."""
-    source, program = folder / "reproduce.c", folder / "reproduce"
+# --- a program ----------------------------------------------------------------------------------------------
+
+
+def build(text: str, program: Path) -> str:
+    """Build a program; what the compiler says."""
+    source = program.with_suffix(".c")
     source.write_text(text, encoding="utf-8")
-    made = subprocess.run([*COMMAND, str(source), "-o", str(program), "-lpthread"], capture_output=True, text=True,
-                          timeout=COMPILE_S, check=False)
-    assert made.stderr == ""
-    return program
+    return subprocess.run([*COMPILER, str(source), "-o", str(program), "-lpthread"], capture_output=True, text=True,
+                          timeout=LIMIT_S, check=False).stderr
 
 
-def surrounded(program: Path, commands: list[str], session: targets.Session) -> list[str]:
-    """The command that runs the program where its case was played, or in the network that its own comment describes."""
+def start(program: Path, commands: Sequence[str], session: targets.Session) -> list[str]:
+    """The command for a program: where its case was played, or in the network that its own comment tells to make."""
     if not commands:
         return [*(lab.enter(session.lab.rooms["main"]) if session.lab and session.lab.rooms else []), str(program)]
-    if any(command.startswith("#") for command in commands):
-        pytest.skip(commands[-1])
     first, *rest = (command.partition("   # ")[0] for command in commands)
-    if subprocess.run([*first.split(), "ip", "link"], capture_output=True, check=False).returncode:
-        pytest.skip(f"{first} is refused, or there is no program ip")
     return [*first.split(), "sh", "-c", "\n".join(["set -e", *rest, 'exec "$0"']), str(program)]
+
+
+@functools.cache
+def lack() -> str:
+    """Why this machine does not make the networks that some cases need; empty if it does."""
+    if not shutil.which("ip") or not shutil.which("unshare"):
+        return "there is no program ip or unshare"
+    told = subprocess.run(["unshare", "-Urn", "ip", "link"], capture_output=True, text=True, check=False)
+    return told.stderr.strip()
+
+
+def run(program: Path, *before: str) -> tuple[int, str]:
+    """Run a program; its exit status and what it prints."""
+    told = subprocess.run([*before, str(program)], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert told.stderr == ""
+    return told.returncode, told.stdout
 
 
 # --- what it prints, and what was seen ----------------------------------------------------------------------
 
+Outcome = tuple[str, dict[str, str]]
 
-def outcomes_of(entry: Entry) -> Iterator[tuple[str, dict[str, str]]]:
-    """The outcomes of one entry of a transcript, as a program prints them: of a probe four, of a number none."""
+
+def outcomes_of(entry: Entry) -> Iterator[Outcome]:
+    """The outcomes that one entry of a transcript tells, call by call: four of a probe, none of a mere number."""
     seen = {key: value for key, value in entry.observed.items() if key not in ("ret", "reason")}
     if entry.verb == "probe":
         for key, field in (("sockname", "name"), ("peername", "name"), ("poll", "revents"), ("SO_ERROR", "value")):
-            failed = key != "SO_ERROR" and re.fullmatch("E[A-Z]+", seen[key])
+            failed = key != "SO_ERROR" and re.fullmatch("E[A-Z0-9]+", seen[key])
             yield (seen[key], {}) if failed else ("ok", {field: seen[key]})
     elif entry.verb not in ("descriptor", "reset"):
         yield entry.observed["ret"], seen
 
 
-def outcome_of(line: str, request: str) -> tuple[str, dict[str, str]]:
-    """What one line of a program's output says, in the words of transcripts."""
+def outcome_of(line: str, request: str) -> Outcome:
+    """What a line of a program's output tells, in the words of transcripts."""
     found = PRINTED.fullmatch(line)
-    assert found, line
+    if not found:
+        return line, {}
     value, verb = found["value"], request.partition(" ")[0]
     sent = re.search(r" data=(\S*)", request)
-    good = str(len(unquote_to_bytes(sent[1]))) if sent else value if verb in POSITIVE and value >= "0" else "0"
+    good = str(len(unquote_to_bytes(sent[1]))) if sent else value if verb in POSITIVE and value.isdecimal() else "0"
     ret = "ok" if value == good else value.removeprefix("-1 ") if value[0] in "-bc" else f"returned={value}"
     return ret, dict(field.split(": ", 1) for field in (found["fields"] or "").split(", ") if field)
 
 
 class Likeness:
-    """Whether what came back is alike in two runs: a port or a name that was chosen in one is another in the other."""
+    """Whether outcomes of two runs are alike: what was chosen in one, a port, is always the same other in the other."""
 
     def __init__(self) -> None:
         self.there: dict[str, str] = {}
         self.back: dict[str, str] = {}
 
-    def of(self, key: str, before: str, now: str) -> bool:
+    def of(self, before: Outcome, now: Outcome) -> bool:
+        return before[0] == now[0] and before[1].keys() == now[1].keys() and all(
+            self.same(key, before[1][key], now[1][key]) for key in before[1])
+
+    def same(self, key: str, before: str, now: str) -> bool:
         if key != "name":
             return set(before.split(",")) == set(now.replace("none", "").split(","))
         if not before.startswith(("inet", "abstract")) or before.endswith(":0"):
             return before == now
-        kind, _, rest = before.rpartition(":")
-        kind_now, _, rest_now = now.rpartition(":")
-        same = self.there.setdefault(rest, rest_now) == rest_now and self.back.setdefault(rest_now, rest) == rest
-        return kind == kind_now and same
+        (kind, _, rest), (kind_now, _, rest_now) = before.rpartition(":"), now.rpartition(":")
+        return (kind == kind_now and self.there.setdefault(rest, rest_now) == rest_now
+                and self.back.setdefault(rest_now, rest) == rest)
+
+
+def unlike(record: Record, output: str) -> list[str]:
+    """The calls whose outcomes are not those of the transcript, or that one has and the other has not."""
+    like, lines = Likeness(), output.strip().split("\n\n")[0].splitlines()
+    entries = [(entry, outcome) for entry in rebuild(record)[1].entries for outcome in outcomes_of(entry)]
+    return [f"{line}; the transcript has {outcome}" for line, (entry, outcome) in zip(lines, entries, strict=False)
+            if not like.of(outcome, outcome_of(line, entry.request))] + lines[len(entries):] + [
+        f"missing: {entry.text}" for entry, _ in entries[len(lines):]]
 
 
 def status_of(record: Record) -> int:
-    """The exit status that the judge's verdict stands for, deviations left aside."""
+    """The exit status that stands for what the judge says, deviations left aside."""
     case, transcript = rebuild(record)
-    manuals = load.profile(record.platform, clauses()).manuals
-    verdict = judge(case, transcript, clauses(), Profile(record.platform, manuals, ())).verdict
+    plain = Profile(record.platform, profile(record.platform).manuals, ())
+    verdict = judge(case, transcript, clauses(), plain).verdict
     return {"fails": 1, "crashed": 1, "conforms": 0, "open": 0}.get(verdict, 2)
 
 
-def assert_alike(record: Record, output: str) -> None:
-    """Each call gave what the transcript says, and no other was made."""
-    _, transcript = rebuild(record)
-    like, lines = Likeness(), iter(output.strip().split("\n\n")[0].splitlines())
-    for entry in transcript.entries:
-        for wanted in outcomes_of(entry):
-            line = next(lines, "")
-            ret, fields = outcome_of(line, entry.request)
-            alike = fields.keys() == wanted[1].keys() and all(like.of(key, wanted[1][key], fields[key]) for key in fields)
-            assert ret == wanted[0], line
-            assert alike, f"{line}: {wanted}"
-    assert list(lines) == []
-
-
-@pytest.mark.parametrize("name", names())
-def test_reproducer_does_what_the_transcript_says(name: str, native: targets.Session, tmp_path: Path) -> None:
-    record, column = record_of(name, native)
+def differences(case: str, session: targets.Session, folder: Path, own: bool = False) -> list[str]:
+    """How the reproducer of a case differs from its transcript; skips what cannot be played here."""
+    record, column = record_of(case, session, own)
     if record.verdict == "unsupported":
         pytest.skip(record.reason)
     commands = list(surroundings.commands(rebuild(record)[1]))
-    program = built(reproduce.program(record, column, clauses()), tmp_path)
-    run = subprocess.run(surrounded(program, commands, native), capture_output=True, text=True, timeout=RUN_S, check=False)
-    assert run.stderr == ""
-    assert_alike(record, run.stdout)
-    assert run.returncode == status_of(record)
+    missing = next((command for command in commands if command.startswith("#")), lack() if commands else "")
+    if missing:
+        pytest.skip(missing)
+    program = folder / re.sub(r"\W+", "-", case)[-100:]
+    complaints = build(reproduce.program(record, column, clauses(), profile(record.platform).manuals), program)
+    if complaints:
+        return [complaints]
+    *before, last = start(program, commands, session)
+    status, output = run(Path(last), *before)
+    return unlike(record, output) + ([f"exit status {status}\n{output}"] if status != status_of(record) else [])
+
+
+@pytest.mark.parametrize("case", [case for case, waits in played().items() if not waits])
+def test_what_it_does_is_what_the_transcript_says(case: str, native: targets.Session, tmp_path: Path) -> None:
+    assert differences(case, native, tmp_path) == []
+
+
+def test_what_it_does_when_it_waits_is_what_the_transcript_says(native: targets.Session, tmp_path: Path) -> None:
+    def differs(case: str) -> list[str]:
+        try:
+            return [f"{case}: {one}" for one in differences(case, native, tmp_path, own=True)]
+        except pytest.skip.Exception:
+            return []
+
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        found = pool.map(differs, [case for case, waits in played().items() if waits])
+        assert [one for several in found for one in several] == []
+
+
+# --- one that departs, blocks, crashes, or has nothing to do --------------------------------------------------
+
+
+def made(*steps: tuple[str, str, str], **more: object) -> Record:
+    """A result by hand, of a clause that every document has. steps: request, what was seen, what is expected."""
+    lines = [{"text": request, "verb": request.partition(" ")[0], "subject": request.split()[1], "request": request,
+              "observed": {"ret": ret}, "step": at, "line": at + 1,
+              **({"expect": expect, "clause": "illumos.EISCONN", "verdict": "conforms"} if expect else {})}
+             for at, (request, ret, expect) in enumerate(steps)]
+    record = {"kind": "result", "case": "suites/stream/EISCONN.yaml::by-hand", "target": "native", "platform": "linux",
+              "verdict": "conforms", "clauses": {"illumos.EISCONN": "conforms"}, "summary": "By hand.", "steps": lines,
+              **more}
+    found = results.decode(json.dumps(record).encode())
+    assert isinstance(found, Record)
+    return found
+
+
+COLUMN = Column("native", "native", results.Target("linux"))
+PAIR = ("socketpair one other domain=AF_UNIX type=SOCK_STREAM", "ok", "")
+
+
+def built(record: Record, folder: Path, column: Column = COLUMN) -> Path:
+    """The program of a result; it compiles without a warning."""
+    assert build(reproduce.program(record, column, clauses(), profile("linux").manuals), folder / "program") == ""
+    return folder / "program"
+
+
+@pytest.mark.parametrize(("expect", "status", "verdict"), [
+    ("ok", 0, "the document holds"),
+    (["EISCONN", "ok"], 0, "the document holds"),
+    ("EISCONN", 1, "the document does not hold: fcntl(one, F_SETFL, O_NONBLOCK) = 0, expected EISCONN"),
+])
+def test_status_is_what_the_document_says(expect: str, status: int, verdict: str, tmp_path: Path) -> None:
+    program = built(made(PAIR, ("fcntl one F_SETFL flags=O_NONBLOCK", "ok", expect)), tmp_path)
+    told, output = run(program)
+    assert (told, output.splitlines()[-1]) == (status, verdict)
+
+
+def test_state_that_is_not_reached_has_a_status_of_its_own(tmp_path: Path) -> None:
+    program = built(made(PAIR, ("recv one", "EAGAIN", "EAGAIN")), tmp_path)
+    status, output = run(program, "sh", "-c", 'ulimit -n 4; exec "$0"')
+    assert status == 2
+    assert output.endswith("\n\nnot reached: make_pair(AF_UNIX, SOCK_STREAM, &one, &other) = -1 EMFILE\n")
+
+
+@pytest.mark.parametrize(("expect", "status"), [("blocks", 0), (["EAGAIN", "blocks"], 0), ("EAGAIN", 1), ("", 2)])
+def test_call_that_does_not_return_blocks(expect: str, status: int, tmp_path: Path) -> None:
+    told, output = run(built(made(PAIR, ("recv one", "blocks", expect)), tmp_path))
+    assert (told, "receive(one, 0) = blocks" in output) == (status, True)
+
+
+def test_crash_is_told(tmp_path: Path) -> None:
+    program = built(made(PAIR, ("recv one", "ok", "ok")), tmp_path)
+    with subprocess.Popen([str(program)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        while not process.stdout.readline().startswith("make_pair"):  # then the next call has begun, or begins
+            pass
+        process.send_signal(signal.SIGSEGV)
+        output = process.stdout.read()
+    assert (process.returncode, "receive(one, 0) = crashed" in output) == (1, True)
+
+
+def test_text_of_a_target_is_no_code(tmp_path: Path) -> None:
+    column = Column(HOSTILE, "native", results.Target("linux", {"system": HOSTILE}, HOSTILE))
+    record = made(("unlink a%22%5C%3F%3F%2Fb", "ENOENT", "ENOENT"), summary=HOSTILE, reason=HOSTILE)
+    status, output = run(built(record, tmp_path, column))
+    assert (status, output.splitlines()[-1]) == (0, "the document holds")
+
+
+@pytest.mark.parametrize("request_", [
+    "connect one inet:127.0.0.1:1);abort(", "connect one inet:127.0.0.1\");abort(:1", "connect one what:1",
+    "connect nobody null:", "socket two AF_INET;abort() SOCK_STREAM", "listen one abort()", "wait one abort() output",
+    "wait one poll abort()", "chmod path rwx", "getsockopt one WHAT_ERROR", "abort one", "poll one events=POLLIN;",
+    "listen one",
+])
+def test_request_that_is_no_call_is_refused(request_: str) -> None:
+    with pytest.raises(Unreadable, match=r"^suites/.*: '.*' is no call that can be written in C$"):
+        reproduce.program(made(PAIR, (request_, "ok", "ok")), COLUMN, clauses(), profile("linux").manuals)
+
+
+@pytest.mark.parametrize("ret", ["EVIL)", "E;"])
+def test_errno_that_is_none_is_refused(ret: str) -> None:
+    record = made(PAIR, ("recv one", "ok", ret))
+    with pytest.raises(Unreadable):
+        reproduce.program(record, COLUMN, clauses(), profile("linux").manuals)
+
+
+# --- the verb -----------------------------------------------------------------------------------------------
+
+
+def file_of(*records: Record, folder: Path) -> Path:
+    """A result file."""
+    header = results.Header(results.SCHEMA, results.Suite("0"), "now", {one.target: COLUMN.target for one in records})
+    with (folder / "results.jsonl").open("wb") as out:
+        results.write(results.Run(Path(), header, records, ""), out)
+    return folder / "results.jsonl"
+
+
+def test_verb_writes_one_c_file(report: Report, tmp_path: Path) -> None:
+    file = file_of(made(PAIR), folder=tmp_path)
+    text = report("reproduce", file, "by-hand")
+    assert text.startswith("/*\n * suites/stream/EISCONN.yaml::by-hand\n")
+    assert report("reproduce", file, "by-hand", "-o", tmp_path / "case.c") == ""
+    assert (tmp_path / "case.c").read_text() == text
+
+
+def test_verb_refuses_in_one_line(refuse: Report, tmp_path: Path) -> None:
+    twice = made(PAIR), msgspec.structs.replace(made(PAIR), target="other")
+    assert "--target names one" in refuse("reproduce", file_of(*twice, folder=tmp_path), "by-hand")
+    unplayed = made(verdict="unsupported", reason="no such domain")
+    assert "unsupported on native: no such domain" in refuse("reproduce", file_of(unplayed, folder=tmp_path), "by-hand")
+
+
+# --- what it is made of -------------------------------------------------------------------------------------
+
+
+def test_every_verb_of_the_agent_can_be_written() -> None:
+    assert {form.partition(" ")[0] for form in calls.FORMS} | {"descriptor", "reset"} == set(agent.VERBS)
+
+
+def test_networks_are_those_of_the_laboratory() -> None:
+    for name, world in lab.WORLDS.items():
+        for address in world.addresses.values():
+            needs = surroundings.NEEDS.get(address, ())
+            assert (f"ip route add {world.route} {{}}" in needs) == (world.route in lab.REFUSING), name
+            assert any(lab.NOBODYS_MAC in command for command in needs) == (name == "silent-neighbour"), name
+    for address, length in lab.OWN_ADDRESSES.items():
+        assert any(f" {address}/{length} " in command for command in surroundings.LINK)
