@@ -55,7 +55,7 @@ class Spelling:
         return self.sockets.setdefault(name, variable(name))
 
     def thread(self, name: str) -> str:
-        return self.threads.setdefault(name, variable(name) + "_thread")
+        return self.threads.setdefault(name, variable(f"{name}-thread"))
 
     def receiver(self, name: str, verb: str, address: str) -> str:
         """A new variable for the address that comes back; from here on it stands for that, and for its port."""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 # Worst first: the verdict of several checks is the first of these that any of them has.
@@ -189,6 +190,10 @@ class Profile:
     platform: str
     manuals: tuple[str, ...]
     deviations: tuple[Deviation, ...]
+
+    def owns(self, deviation: Deviation) -> bool:
+        """Whether an entry stands on the platform's own page, not on one that it inherits."""
+        return Path(deviation.file).stem == self.platform
 
     def of(self, case: Case) -> tuple[Deviation, ...]:
         """The entries for a case; of a clause's entries those of the nearest page stand instead of inherited ones."""
