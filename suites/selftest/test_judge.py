@@ -236,7 +236,8 @@ def test_crash_at_a_check_is_a_crash_of_that_clause() -> None:
 
 
 @pytest.mark.parametrize(("heir", "outcome", "verdict"), [
-    ("linux", "ok", "deviates"), ("linux", "EINVAL", "fails"), ("gvisor", "ok", "deviates"), ("gvisor", "EINVAL", "open"),
+    ("linux", "ok", "deviates"), ("linux", "EINVAL", "fails"),
+    ("gvisor", "ok", "deviates"), ("gvisor", "EINVAL", "open"),
 ])
 def test_what_no_document_settles_binds_by_the_own_page_alone(heir: str, outcome: str, verdict: str) -> None:
     on = profile(declared(FREE, "ok"), manuals=(heir, "linux"))
