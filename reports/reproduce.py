@@ -60,6 +60,9 @@ def program(record: Record, column: Column, clauses: Clauses, manuals: Sequence[
     case, transcript = rebuild(record)
     if record.verdict == "unsupported" or not transcript.entries:
         raise Unreadable(f"{record.case}: nothing to reproduce, {record.verdict} on {column.label}: {record.reason}")
+    gone = [name for name in (*record.clauses, *case.clauses) if name not in clauses]
+    if gone:
+        raise Unreadable(f"{record.case}: no clause {gone[0]!r} any more; play it again")
     calls = Calls(case, transcript, clauses, manuals)
     enter = ["enter_folder();"] if calls.needs_folder or calls.spelling.has_path else []
     body = [*declarations(calls), "", "start();", *enter, *calls.lines, "", "finish(failures ? 1 : 0);"]

@@ -26,7 +26,7 @@ NEEDS: Mapping[str, Sequence[str]] = {
     "233.252.0.1": ("ip route add {} dev link0",), "ff0e::db8:0:1": ("ip route add {} dev link0",),
 }
 NARROW = "sysctl -qw net.ipv4.ip_local_port_range='49152 49152'"
-FAILING = re.compile(r"unix:(/mnt/\S+)/")
+FAILING = re.compile(r"unix:(/(?:mnt|media|srv|opt)/\S+)/")
 
 
 def commands(transcript: Transcript) -> Iterator[str]:
@@ -60,9 +60,10 @@ def binds_fixed_port(transcript: Transcript) -> bool:
 
 def foreign(request: str) -> str:
     """The host that a request speaks to, if it is not this one."""
-    found = re.search(r" inet6?:(\S+):[0-9]+", request)
+    found = re.match(r"\S+ \S+ inet6?:(\S+):[0-9]+", request)
     if not found:
         return ""
     address = ipaddress.ip_address(found[1].partition("%")[0])
-    address = getattr(address, "ipv4_mapped", None) or address
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
     return "" if address.is_loopback or address.is_unspecified else str(address)
