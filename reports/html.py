@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,7 +38,7 @@ def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> Non
         verdicts=VERDICTS, topics=topics(results), errnos=errnos(results),
         targets=sheets.targets(results), documents=sheets.documents(results, clauses),
         remarks=sheets.remarks(results, clauses), reasons=sheets.reasons(results),
-        data=printable(data(results, clauses)) | {"open": every})
+        data=printable(index(results, clauses)) | {"open": every}, sheaves=map(packed, details(results)))
     out.writelines(page)
 
 
@@ -74,22 +77,65 @@ def printable(item: Any) -> Any:
     return [printable(part) for part in item] if isinstance(item, list | tuple) else item
 
 
-# --- The data of the page -----------------------------------------------------------------------------------
+# --- The data of the page: an index that is read at once, and what a case did, for when it is opened --------
 
 
-def data(results: Results, clauses: Clauses) -> dict[str, Any]:
-    """What the page's script reads, in the order of rows and columns; a row names its case by number."""
-    number = {case: index for index, case in enumerate(results.cases)}
+def index(results: Results, clauses: Clauses) -> dict[str, Any]:
+    """What rows and filters need, in their order. A row names its case, a cell its outcome, by number.
+
+    A page has some hundred thousand cells and a few hundred outcomes.
+    """
+    number = {case: at for at, case in enumerate(results.cases)}
+    outcomes: dict[tuple[str, str], int] = {}
     leaves = pairs(results, clauses)
+    rows = []
+    for leaf in leaves:
+        seen = outcomes_of(leaf.clause, results.cases[leaf.case], results.columns)
+        rows.append({"clause": leaf.clause, "case": number[leaf.case],
+                     "disagrees": leaf.disagrees, "failsOnce": leaf.fails_once,
+                     "seen": [one and outcomes.setdefault(one, len(outcomes)) for one in seen]})
     return {
-        "verdicts": VERDICTS, "glyphs": GLYPHS,
+        "verdicts": VERDICTS, "glyphs": GLYPHS, "outcomes": list(outcomes),
         "columns": [{"label": one.label, "version": one.target.version, "platform": one.target.platform}
                     for one in results.columns],
         "clauses": {leaf.clause: clause(leaf.document, leaf.clause, clauses) for leaf in leaves},
-        "rows": [{"clause": leaf.clause, "case": number[leaf.case], "disagrees": leaf.disagrees,
-                  "failsOnce": leaf.fails_once} for leaf in leaves],
-        "cases": [case_data(case, records, results.columns) for case, records in results.cases.items()],
+        "rows": rows,
+        "cases": [{**case, "sheaf": at} for at, sheaf in enumerate(sheaves(results))
+                  for case in (case_index(*one) for one in sheaf)],
     }
+
+
+def outcomes_of(clause: str, records: Mapping[str, Record],
+                columns: Sequence[Column]) -> Iterator[tuple[str, str] | None]:
+    """The verdict on a clause and what was seen instead, for each target; None where it did not play the case."""
+    for column in columns:
+        record = records.get(column.label)
+        verdict = record.clauses.get(clause) if record else None
+        yield (verdict, instead(record, clause)) if record and verdict else None
+
+
+def sheaves(results: Results) -> Iterator[list[tuple[str, Mapping[str, Record]]]]:
+    """The cases of each scenario file, with their records by target."""
+    for _, cases in groupby(results.cases.items(), lambda item: item[0].partition("::")[0]):
+        yield list(cases)
+
+
+def case_index(case: str, records: Mapping[str, Record]) -> dict[str, Any]:
+    name, calls = Name.of(case), merged(labelled(record.steps) for record in records.values())
+    return {"id": case, "topic": name.topic, "scenario": name.scenario, "variant": name.variant,
+            "summary": next(iter(records.values())).summary, "errnos": rets(records.values()),
+            "calls": sorted({step.text for step in calls.values()})}
+
+
+def details(results: Results) -> Iterator[dict[str, Any]]:
+    """What each target did in each case of a scenario file, by case."""
+    for sheaf in sheaves(results):
+        yield {case: case_data(records, results.columns) for case, records in sheaf}
+
+
+def packed(item: Any) -> str:
+    """JSON, deflated, in base64: what the page holds but does not read until someone asks for it."""
+    return base64.b64encode(zlib.compress(json.dumps(printable(item), separators=(",", ":")).encode())).decode()
 
 
 def clause(document: str, name: str, clauses: Clauses) -> dict[str, str]:
@@ -98,17 +144,12 @@ def clause(document: str, name: str, clauses: Clauses) -> dict[str, str]:
             "cited": citations(known) if known else ""}
 
 
-def case_data(case: str, records: Mapping[str, Record], columns: Sequence[Column]) -> dict[str, Any]:
-    """A case and what each target did in it; its calls are listed once, with the targets side by side."""
-    name = Name.of(case)
+def case_data(records: Mapping[str, Record], columns: Sequence[Column]) -> dict[str, Any]:
+    """What each target did in a case; its calls are listed once, with the targets side by side."""
     played = [records.get(column.label) for column in columns]
     calls = merged(labelled(record.steps) for record in played if record)
-    return {
-        "id": case, "topic": name.topic, "scenario": name.scenario, "variant": name.variant,
-        "summary": next(iter(records.values())).summary, "errnos": rets(records.values()),
-        "steps": [step_data(step) for step in calls.values()],
-        "results": [record_data(record, list(calls)) if record else None for record in played],
-    }
+    return {"steps": [step_data(step) for step in calls.values()],
+            "results": [record_data(record, list(calls)) if record else None for record in played]}
 
 
 def step_data(step: Step) -> dict[str, Any]:
@@ -120,7 +161,7 @@ def record_data(record: Record, calls: Sequence[Call]) -> dict[str, Any]:
     own = labelled(record.steps)
     return {
         "verdict": record.verdict, "reason": record.reason, "again": again(record.case, record.target),
-        "clauses": {clause: [verdict, instead(record, clause)] for clause, verdict in record.clauses.items()},
+        "clauses": list(record.clauses),
         "deviations": [declared(entry) for entry in record.deviations],
         "observed": [observed(own[key]) if key in own else None for key in calls],
     }

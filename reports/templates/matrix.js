@@ -7,7 +7,7 @@
   const form = document.getElementById("filters");
   const FEW = 60; // matching rows that are opened at once, without being asked for
   let unasked = data.open; // whether clauses are open that nobody has opened or closed
-  const waiting = new Map(); // the body of an open clause whose rows are not made yet -> its group
+  const waiting = new Map(); // the body of a clause whose cells are not made yet -> its group
   const rank = new Map(data.verdicts.map((verdict, index) => [verdict, index]));
 
   function element(tag, properties = {}, ...children) {
@@ -32,8 +32,8 @@
     const one = data.cases[row.case];
     const {says} = data.clauses[row.clause];
     row.one = one;
-    row.text = [one.id, one.summary, row.clause, says, ...one.steps.map((step) => step.text)].join("\n").toLowerCase();
-    row.seen = one.results.map((result) => result?.clauses[row.clause] ?? null);
+    row.text = [one.id, one.summary, row.clause, says, ...one.calls].join("\n").toLowerCase();
+    row.seen = row.seen.map((number) => data.outcomes[number] ?? null);
   }
 
   // --- Filters, kept in the address so that a view can be sent to someone ------------------------------------------------
@@ -65,6 +65,7 @@
     for (const name of ["disagree", "alone"]) form.elements[name].checked = address.has(name);
     render();
     const row = data.rows.find((one) => one.one.id === address.get("case"));
+    asked = null;
     if (row) showCase(row);
     else if (dialog.open) dialog.close();
   }
@@ -100,9 +101,11 @@
     return element("td", {}, button);
   }
 
-  function tableRow(name, rows) {
-    return element("tr", {}, element("th", {scope: "row"}, name), ...data.columns.map((_, column) => cell(rows, column)));
+  function tableRow(name, cells) {
+    return element("tr", {}, element("th", {scope: "row"}, name), ...cells);
   }
+
+  const cellsOf = (rows) => data.columns.map((_, column) => cell(rows, column));
 
   function nameButton(depth, action, ...content) {
     const button = element("button", {type: "button", tabIndex: -1, className: `depth-${depth}`}, ...content);
@@ -116,7 +119,7 @@
       element("small", {textContent: String(group.shown.length)}));
     name.setAttribute("aria-expanded", String(isOpen(group)));
     name.title = data.clauses[group.clause].says;
-    return tableRow(name, group.shown);
+    return tableRow(name, [element("td", {colSpan: data.columns.length})]);
   }
 
   function* scenarioRows(rows) {
@@ -125,37 +128,43 @@
       const only = variants.length === 1 && variants[0].one.variant ? `[${variants[0].one.variant}]` : "";
       const name = nameButton(1, () => showCase(variants[0]), scenario + only);
       name.title = variants[0].one.summary;
-      yield tableRow(name, variants);
+      yield tableRow(name, cellsOf(variants));
       if (variants.length > 1) {
-        for (const row of variants) yield tableRow(nameButton(2, () => showCase(row), row.one.variant), [row]);
+        for (const row of variants) yield tableRow(nameButton(2, () => showCase(row), row.one.variant), cellsOf([row]));
       }
     }
   }
 
-  // The rows of an open clause are made when they come near to being seen; until then one empty row keeps their place.
+  // Cells are made when they come near to being seen; until then a clause is its name, and one empty row for the open ones.
 
   const near = new IntersectionObserver((entries) => {
     for (const {isIntersecting, target} of entries) if (isIntersecting) fill(target);
-  }, {rootMargin: "1500px"});
+  }, {rootMargin: "1000px"});
 
   const isOpen = (group) => group.chosen ?? unasked;
 
   function body(group) {
     const made = element("tbody", {}, clauseRow(group));
-    group.body = made;
     if (isOpen(group)) {
       const place = element("tr", {}, element("td", {colSpan: data.columns.length + 1}));
       place.style.height = `${group.shown.length * 1.9}rem`;
       made.append(place);
-      waiting.set(made, group);
-      near.observe(made);
     }
+    group.body = made;
+    waiting.set(made, group);
+    near.observe(made);
     return made;
   }
 
   function fill(made) {
+    const group = waiting.get(made);
+    forget(made);
+    if (isOpen(group)) made.lastElementChild.replaceWith(...scenarioRows(group.shown));
+    made.firstElementChild.lastElementChild.replaceWith(...cellsOf(group.shown));
+  }
+
+  function forget(made) {
     near.unobserve(made);
-    made.lastElementChild.replaceWith(...scenarioRows(waiting.get(made).shown));
     waiting.delete(made);
   }
 
@@ -163,8 +172,8 @@
     const old = group.body;
     group.chosen = !isOpen(group);
     old.replaceWith(body(group));
-    near.unobserve(old);
-    waiting.delete(old);
+    forget(old);
+    fill(group.body);
     focusOn(group.body.querySelector("button"));
   }
 
@@ -230,10 +239,28 @@
     return made;
   }
 
-  function showCase(row) {
-    const {one} = row;
+  // What a case did is kept deflated, all of a scenario file together, until someone asks for it.
+
+  const sheaves = document.getElementsByClassName("sheaf");
+  const unpacked = new Map(); // the number of a sheaf -> the promise of its cases
+
+  function details({id, sheaf}) {
+    if (!unpacked.has(sheaf)) {
+      const bytes = Uint8Array.from(atob(sheaves[sheaf].textContent), (letter) => letter.charCodeAt(0));
+      const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+      unpacked.set(sheaf, new Response(inflated).json());
+    }
+    return unpacked.get(sheaf).then((cases) => cases[id]);
+  }
+
+  let asked = null; // the case that is to be shown; another may be asked for before it is unpacked
+
+  async function showCase(row) {
+    asked = row.one;
+    const one = {...row.one, ...await details(row.one)};
+    if (asked !== row.one) return;
     const played = data.columns.filter((_, column) => one.results[column]);
-    const clauses = new Set(one.results.flatMap((result) => Object.keys(result?.clauses ?? {})));
+    const clauses = new Set(one.results.flatMap((result) => result?.clauses ?? []));
     const close = element("button", {type: "button", className: "close", textContent: "Close"});
     close.addEventListener("click", () => dialog.close());
     dialog.replaceChildren(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
 import subprocess
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -263,15 +265,22 @@ def page_data(page: str) -> Any:
     return json.loads(found[1])
 
 
+def page_details(page: str, case: Any) -> Any:
+    """What the page unpacks when a case of its index is opened."""
+    sheaf = re.findall(r'<script type="text/plain" class="sheaf">(.*?)</script>', page)[case["sheaf"]]
+    return json.loads(zlib.decompress(base64.b64decode(sheaf)))[case["id"]]
+
+
 def test_html_matrix_is_one_file_that_holds_the_cases(write: Write, report: Report, tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     assert report("matrix", three_targets(write), "--format", "html", "-o", out) == ""
     page = out.read_text()
     assert not re.search(r"(src|href)=|url\(|@import", page)
     data = page_data(page)
-    native, gvisor, lwip = data["cases"][2]["results"]
-    assert [one["clauses"]["illumos.EISCONN"] for one in (native, gvisor, lwip)] == [
+    (row,) = [row for row in data["rows"] if row["case"] == 2]
+    assert [data["outcomes"][number] for number in row["seen"]] == [
         ["conforms", ""], ["deviates", "EINVAL"], ["fails", "EBADF"]]
+    _, gvisor, lwip = page_details(page, data["cases"][2])["results"]
     assert lwip["again"] == "pytest 'suites/stream/EISCONN.yaml::twice[inet6-lwip]' --target lwip"
     assert gvisor["deviations"] == ["illumos.EISCONN: EINVAL (bug), because it always did; a page"]
     assert data["clauses"]["illumos.EISCONN"] == {
@@ -285,7 +294,8 @@ def test_calls_of_several_targets_are_aligned(write: Write) -> None:
     filler = long["steps"][0] | {"text": "connect(filler, peer)", "observed": {"ret": "EINPROGRESS"}}
     long["steps"][1:1] = [filler, filler]
     gathered = results.gather([write(short, long, head=header(native="1", gvisor="2"))])
-    [case] = html.data(gathered, CLAUSES)["cases"]
+    [sheaf] = html.details(gathered)
+    [case] = sheaf.values()
     assert [step["text"] for step in case["steps"]] == [
         "listen(peer, 1)", "connect(filler, peer)", "connect(filler, peer)", "socket(client)",
         "connect(client, peer)"]
@@ -297,8 +307,10 @@ def test_calls_of_several_targets_are_aligned(write: Write) -> None:
 def test_hostile_text_is_no_markup_in_html(write: Write, report: Report) -> None:
     page = report("matrix", hostile(write), "--format", "html")
     assert not re.search("<img|\x1b|\u202e", page)
-    assert page.count("</script>") == page.count("<script") == 2
-    assert page_data(page)["cases"][0]["summary"] == words.visible(HOSTILE)
+    assert page.count("</script>") == page.count("<script") == 3
+    case = page_data(page)["cases"][0]
+    assert case["summary"] == words.visible(HOSTILE)
+    assert HOSTILE not in str(page_details(page, case))
 
 
 def test_hostile_text_is_no_markup_in_markdown(write: Write, report: Report) -> None:
@@ -394,6 +406,7 @@ def test_page_runs_in_a_browser(write: Write, report: Report, tmp_path: Path) ->
     seen = subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         "--virtual-time-budget=10000",  # until what the page has begun is done
          f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri() + view],
         capture_output=True, text=True, timeout=120, check=True).stdout
     assert "1 of 3 clauses, 1 of 5 cases" in seen
