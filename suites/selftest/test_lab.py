@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.lab import WORLDS, Lab, enter
+from fixtures.lab import CAPABILITIES, WORLDS, Lab, enter
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAB = PROJECT / "fixtures" / "lab.py"
@@ -129,6 +129,9 @@ ENDS = {
     ("link-local", "SOCK_STREAM"): "ECONNREFUSED",
     ("link-local", "SOCK_DGRAM"): "ok",
     ("failing-directory", "SOCK_STREAM"): "EIO",
+    ("firewall", "SOCK_STREAM"): "ETIMEDOUT",
+    ("firewall", "SOCK_DGRAM"): "ok",
+    ("rejecting", "SOCK_STREAM"): "ENETUNREACH",
 }
 
 
@@ -156,6 +159,13 @@ def test_an_attempt_ends_as_its_world_makes_it(lab: Lab, seen: dict[str, str], w
 def test_every_world_is_there_or_says_why_not(lab: Lab) -> None:
     assert {*lab.worlds, *lab.absent} >= {*WORLDS, "failing-directory"}
     assert all(reason.count("; ") == 1 for reason in lab.absent.values())
+
+
+def test_the_raw_room_alone_has_raw_sockets(lab: Lab) -> None:
+    make = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)"
+    ends = {room: subprocess.run([*enter(lab.rooms[room], CAPABILITIES.get(room, ())), sys.executable, "-c", make],
+                                 stderr=subprocess.PIPE, check=False).returncode for room in lab.rooms}
+    assert ends == {room: room != "raw" for room in lab.rooms}
 
 
 def test_the_narrow_room_has_one_ephemeral_port(lab: Lab) -> None:
