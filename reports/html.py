@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
@@ -14,13 +16,14 @@ from typing import IO, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import sheets
-from reports.results import Column, Name, Record, Results, Step
+from reports import reproduce, sheets
+from reports.results import Column, Name, Record, Results, Step, Unreadable
 from reports.rows import Clauses, pairs
 from reports.transcripts import Call, labelled, merged
-from reports.words import GLYPHS, again, alternatives, citations, declared, instead, visible
+from reports.words import GLYPHS, again, alternatives, citations, declared, visible
+from specs import load
 from specs.judge import spell_allowed, spell_observed
-from specs.model import VERDICTS
+from specs.model import VERDICTS, SpecError
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -38,7 +41,7 @@ def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> Non
         verdicts=VERDICTS, topics=topics(results), errnos=errnos(results),
         targets=sheets.targets(results), documents=sheets.documents(results, clauses),
         remarks=sheets.remarks(results, clauses), reasons=sheets.reasons(results),
-        data=printable(index(results, clauses)) | {"open": every}, sheaves=map(packed, details(results)))
+        data=printable(index(results, clauses)) | {"open": every}, sheaves=map(packed, details(results, clauses)))
     out.writelines(page)
 
 
@@ -90,7 +93,7 @@ def index(results: Results, clauses: Clauses) -> dict[str, Any]:
     leaves = pairs(results, clauses)
     rows = []
     for leaf in leaves:
-        seen = outcomes_of(leaf.clause, results.cases[leaf.case], results.columns)
+        seen = [leaf.seen(column.label) for column in results.columns]
         rows.append({"clause": leaf.clause, "case": number[leaf.case],
                      "disagrees": leaf.disagrees, "failsOnce": leaf.fails_once,
                      "seen": [one and outcomes.setdefault(one, len(outcomes)) for one in seen]})
@@ -103,15 +106,6 @@ def index(results: Results, clauses: Clauses) -> dict[str, Any]:
         "cases": [{**case, "sheaf": at} for at, sheaf in enumerate(sheaves(results))
                   for case in (case_index(*one) for one in sheaf)],
     }
-
-
-def outcomes_of(clause: str, records: Mapping[str, Record],
-                columns: Sequence[Column]) -> Iterator[tuple[str, str] | None]:
-    """The verdict on a clause and what was seen instead, for each target; None where it did not play the case."""
-    for column in columns:
-        record = records.get(column.label)
-        verdict = record.clauses.get(clause) if record else None
-        yield (verdict, instead(record, clause)) if record and verdict else None
 
 
 def sheaves(results: Results) -> Iterator[list[tuple[str, Mapping[str, Record]]]]:
@@ -127,10 +121,31 @@ def case_index(case: str, records: Mapping[str, Record]) -> dict[str, Any]:
             "calls": sorted({step.text for step in calls.values()})}
 
 
-def details(results: Results) -> Iterator[dict[str, Any]]:
-    """What each target did in each case of a scenario file, by case."""
+def details(results: Results, clauses: Clauses) -> Iterator[dict[str, Any]]:
+    """What each target did in each case of a scenario file, by case, and how to do it again."""
     for sheaf in sheaves(results):
-        yield {case: case_data(records, results.columns) for case, records in sheaf}
+        yield {case: case_data(records, results.columns) | {"program": program(records, results.columns, clauses)}
+               for case, records in sheaf}
+
+
+def program(records: Mapping[str, Record], columns: Sequence[Column], clauses: Clauses) -> dict[str, Any]:
+    """The first target whose calls can be written in C, and the program's lines; empty if no target's can."""
+    for column in columns:
+        if column.label in records:
+            with contextlib.suppress(Unreadable):
+                record = records[column.label]
+                text = reproduce.program(record, column, clauses, manuals(record.platform))
+                return {"target": column.label, "lines": text.split("\n")}
+    return {}
+
+
+@cache
+def manuals(platform: str) -> Sequence[str]:
+    """The documents that bind a platform; none if its page is not here, or not any more."""
+    try:
+        return load.profile(platform, load.clauses()).manuals
+    except SpecError:
+        return ()
 
 
 def packed(item: Any) -> str:

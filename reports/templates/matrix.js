@@ -239,6 +239,17 @@
     return made;
   }
 
+  function reproducer({target, lines}) {
+    const source = element("pre", {textContent: lines.join("\n")});
+    const copy = element("button", {type: "button", textContent: "Copy"});
+    copy.addEventListener("click", () => {
+      getSelection().selectAllChildren(source);
+      document.execCommand("copy"); // a page from a file is no secure context, which navigator.clipboard asks for
+    });
+    return element("details", {className: "program"},
+      element("summary", {textContent: `C reproducer: the calls of ${target}, with the clauses as checks`}), copy, source);
+  }
+
   // What a case did is kept deflated, all of a scenario file together, until someone asks for it.
 
   const sheaves = document.getElementsByClassName("sheaf");
@@ -273,7 +284,8 @@
         element("thead", {}, element("tr", {}, ...["#", "step", "expected", ...played.map((column) => column.label)]
           .map((name) => element("th", {scope: "col", textContent: name})))),
         element("tbody", {}, ...one.steps.map((step, number) => stepRow(step, number, one))))),
-      element("dl", {}, ...one.results.flatMap((result, column) => result ? about(result, data.columns[column].label) : [])));
+      element("dl", {}, ...one.results.flatMap((result, column) => result ? about(result, data.columns[column].label) : [])),
+      ...(one.program.target ? [reproducer(one.program)] : []));
     if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
     writeAddress(one.id);

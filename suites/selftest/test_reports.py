@@ -294,7 +294,7 @@ def test_calls_of_several_targets_are_aligned(write: Write) -> None:
     filler = long["steps"][0] | {"text": "connect(filler, peer)", "observed": {"ret": "EINPROGRESS"}}
     long["steps"][1:1] = [filler, filler]
     gathered = results.gather([write(short, long, head=header(native="1", gvisor="2"))])
-    [sheaf] = html.details(gathered)
+    [sheaf] = html.details(gathered, CLAUSES)
     [case] = sheaf.values()
     assert [step["text"] for step in case["steps"]] == [
         "listen(peer, 1)", "connect(filler, peer)", "connect(filler, peer)", "socket(client)",

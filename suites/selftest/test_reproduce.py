@@ -21,7 +21,7 @@ import msgspec
 import pytest
 
 from fixtures import agent, lab, targets
-from reports import calls, reproduce, results, surroundings
+from reports import calls, html, reproduce, results, surroundings
 from reports.results import Column, Record, Unreadable
 from reports.transcripts import rebuild
 from specs import load
@@ -333,6 +333,17 @@ def test_verb_writes_one_c_file(report: Report, tmp_path: Path) -> None:
     assert text.startswith("/*\n * suites/stream/EISCONN.yaml::by-hand\n")
     assert report("reproduce", file, "by-hand", "-o", tmp_path / "case.c") == ""
     assert (tmp_path / "case.c").read_text() == text
+
+
+def test_matrix_page_has_the_program() -> None:
+    record = made(PAIR)
+    other = made(verdict="unsupported", reason="no such domain")
+    text = reproduce.program(record, COLUMN, clauses(), profile("linux").manuals)
+    gone = Column("gone", "gone", COLUMN.target)
+    found = html.program({"gone": other, COLUMN.label: record}, [gone, COLUMN], clauses())
+    assert found["target"] == COLUMN.label
+    assert "\n".join(found["lines"]) == text
+    assert html.program({"gone": other}, [gone], clauses()) == {}
 
 
 def test_verb_refuses_in_one_line(refuse: Report, tmp_path: Path) -> None:
