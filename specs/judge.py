@@ -141,6 +141,8 @@ def same_name(key: str, wanted: str, entry: Entry, transcript: Transcript) -> bo
              "wildcard": host in WILDCARD, "unnamed": name == "unnamed", "abstract": name.startswith("abstract:")}
     if wanted in words:
         return words[wanted]
+    if key == "host":
+        return host == wanted
     return name == (transcript.names.get(wanted) or own_name(wanted, transcript) or wanted)
 
 

@@ -354,6 +354,9 @@ def named(name: str, before: str = "inet:127.0.0.1:40000") -> tuple[Entry, Trans
         ({"host": "wildcard"}, "inet6::::0", True),
         ({"host": "wildcard"}, "inet6:::ffff:0.0.0.0:1", True),
         ({"host": "wildcard"}, "inet:127.0.0.1:1", False),
+        ({"host": "127.0.0.10"}, "inet:127.0.0.10:1", True),
+        ({"host": "127.0.0.10"}, "inet:127.0.0.1:1", False),
+        ({"host": "2001:db8::1"}, "inet6:2001:db8::1:1", True),
         ({"host": "loopback", "port": "chosen"}, "inet:127.0.0.1:0", False),
     ],
 )
