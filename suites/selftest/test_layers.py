@@ -26,13 +26,18 @@ TEXT = """
 clause: illumos.stream.connects
 scenarios:
   connects:
-    summary: A client connects.
+    summary: A client connects, and bytes go both ways.
     domain: AF_INET
     type: SOCK_STREAM
     given: [{listener: peer}]
     steps:
       - {socket: client}
       - {connect: client, to: peer, expect: ok}
+      - {accept: peer, as: server}
+      - {send: client, data: there}
+      - {recv: server, expect: {data: there}}
+      - {send: server, data: back}
+      - {recv: client, expect: {data: back}}
 """
 WAITS = "      - {poll: client, events: [POLLIN]}\n"
 END_S = 20.0  # for processes to be gone

@@ -1,0 +1,63 @@
+"""Controls: other ways into this machine's kernel, where every case goes as it does on native, step by step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fixtures import targets
+from fixtures.targets import Session, Target
+from specs import load
+from specs.model import Case, Profile
+from suites import engine
+from suites.selftest import house
+
+TARGETS = targets.choose(load.targets(targets.FILE), ["native", "musl", "i386"])
+OWN = re.compile(r"(?<=^unix:).*|(?<=^abstract:).*|(?<=:)\d+$")  # of a name, what each run chooses anew
+
+
+def profile_of(target: Target) -> Profile:
+    return load.profile(target.platform, house.clauses())
+
+
+def steps_of(result: Mapping[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    """The calls of a case and how each ended, but for names that each run chooses and what a race decides."""
+    return [(step["verb"], {key: OWN.sub("", value) for key, value in step["observed"].items()
+                            if key != "accepted"})  # a client that waits may come too late for this accept-all
+            for step in result["steps"]]
+
+
+@pytest.fixture(scope="module")
+def sessions() -> Iterator[dict[str, Session]]:
+    """Outside the laboratory: what is compared here takes no more than loopback and a folder."""
+    opened = {name: Session(replace(target, lab=False)) for name, target in TARGETS.items()}
+    for session in opened.values():
+        session.open()
+    yield opened
+    for session in opened.values():
+        session.close()
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS.keys() - {"native"}))
+def test_each_case_goes_as_on_native(name: str, sessions: dict[str, Session]) -> None:
+    if sessions[name].unavailable:
+        pytest.skip(sessions[name].unavailable)
+    profile = profile_of(TARGETS[name])
+
+    def played(case: Case, target: str) -> dict[str, Any]:
+        return engine.run(case, sessions[target], house.clauses(), profile)
+
+    compared, different = 0, []
+    for case in house.cases():
+        if engine.waits(case, profile.of(case)):
+            continue
+        ours, native = played(case, name), played(case, "native")
+        compared += native["verdict"] != "unsupported"
+        if (ours["verdict"], steps_of(ours)) != (native["verdict"], steps_of(native)):
+            different.append(f"{case.id}: {ours['verdict']} {ours['reason']}, native {native['verdict']}")
+    assert different == []
+    assert compared > 1000
