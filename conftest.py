@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import contextlib
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from specs.model import SpecError
 from suites import drawing
 from suites.collect import CONFORMANCE, RESULTS, CaseItem, Conformance, ScenarioFile
 from suites.progress import Progress
-from suites.record import Recorder
+from suites.record import Recorder, header
 
 ROOT = Path(__file__).parent
 SELFTEST = ROOT / "suites" / "selftest"
@@ -23,7 +24,8 @@ SELFTEST = ROOT / "suites" / "selftest"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("connect", "connect() conformance")
-    group.addoption("--target", default="native", metavar="NAME[,NAME…]", help="implementations under test")
+    group.addoption("--target", default="native", metavar="NAME[,NAME…]",
+                    help="implementations under test; all: every one")
     group.addoption("--targets", default=str(targets_.FILE), metavar="FILE",
                     help="what they are; default fixtures/targets.yaml")
     group.addoption("--results", default="reports/out/results.jsonl", metavar="FILE", help="where results are written")
@@ -97,29 +99,52 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Start the targets, record what they say of themselves, begin the cases that wait; close all at the end."""
-    config, conformance = session.config, session.config.stash[CONFORMANCE]
+    """Play the cases: here, or in the workers of pytest-xdist, from whose reports their results are written."""
+    config = session.config
     if config.getoption("collectonly") or selftest_only(config) or session.testsfailed:
         return (yield)
-    recording = None if hasattr(config, "workerinput") else Recording.of(config)
+    recording = None if is_worker(config) else Recording.of(config)
+    try:
+        with contextlib.nullcontext() if is_distributed(config) else played(session, recording):
+            result = yield
+        if recording and not session.shouldstop and not session.shouldfail:
+            recording.footer()
+        return result
+    finally:
+        if recording:
+            recording.close()
+
+
+@contextlib.contextmanager
+def played(session: pytest.Session, recording: Recording | None) -> Iterator[None]:
+    """Start the targets, tell what they say of themselves, begin the cases that wait; close all at the end."""
+    config, conformance = session.config, session.config.stash[CONFORMANCE]
     try:
         greetings = conformance.open()
-        if recording:
-            recording.recorder.header(greetings)
+        config.stash[HEADER] = header(greetings)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         if terminal and terminal.isatty:
             progress = Progress(terminal, conformance)
             progress.targets(greetings)
             config.pluginmanager.register(progress)
-        conformance.start_waiting([item for item in session.items if isinstance(item, CaseItem)])
-        result = yield
-        if recording and not session.shouldstop and not session.shouldfail:
-            recording.recorder.footer()
-        return result
+        cases = [item for item in session.items if isinstance(item, CaseItem)]
+        conformance.start_waiting(cases)
+        if recording:
+            recording.begin(config.stash[HEADER])
+            if len(conformance.targets) > 1:  # every worker is given all items, but runs its share
+                conformance.play_ahead(cases)
+        yield
     finally:
         conformance.close()
-        if recording:
-            recording.recorder.close()
+
+
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def is_distributed(config: pytest.Config) -> bool:
+    """Whether this process only gives work to others."""
+    return config.getoption("dist", "no") != "no" and not is_worker(config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -128,30 +153,64 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if call.when == "call":
         report.connect_results = item.stash.get(RESULTS, [])
+        if is_worker(item.config) and HEADER in item.config.stash:  # with the first that it sends
+            report.connect_header = item.config.stash[HEADER]
+            del item.config.stash[HEADER]
     return report
 
 
-class Recording:
-    """Writes the results of a run; only in the process that the user started."""
+HEADER = pytest.StashKey[Mapping[str, Any]]()  # of the result file, as the process that plays makes it
 
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
+
+class Recording:
+    """Writes the results of a run, in the process that the user started.
+
+    One file; with --dist=each one for every worker, which runs all cases and may be on another system: NAME-gw0.jsonl.
+    """
+
+    def __init__(self, path: Path, each: bool) -> None:
+        """OSError when the file cannot be written."""
+        self.path, self.each = path, each
+        self.recorders = {} if each else {"": Recorder(path)}
 
     @classmethod
     def of(cls, config: pytest.Config) -> Recording:
         path = Path(config.getoption("--results"))
         try:
-            recording = cls(Recorder(path))
+            recording = cls(path, config.getoption("dist", "no") == "each")
         except OSError as problem:
             raise pytest.UsageError(f"--results: {path} cannot be written: {problem.strerror}") from None
         config.pluginmanager.register(recording)
         return recording
 
+    def recorder(self, worker: str) -> Recorder:
+        name = worker if self.each else ""
+        if name not in self.recorders:
+            self.recorders[name] = Recorder(self.path.with_stem(f"{self.path.stem}-{name}"))
+        return self.recorders[name]
+
+    def begin(self, head: Mapping[str, Any]) -> None:
+        self.recorder("").begin(head)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for result in getattr(report, "connect_results", ()):
-            self.recorder.result(result)
+        if not hasattr(report, "connect_results"):
+            return
+        recorder = self.recorder(getattr(report, "worker_id", ""))
+        if hasattr(report, "connect_header"):
+            recorder.begin(report.connect_header)
+        for result in report.connect_results:
+            recorder.result(result)
+
+    def footer(self) -> None:
+        for recorder in self.recorders.values():
+            recorder.footer()
+
+    def close(self) -> None:
+        for recorder in self.recorders.values():
+            recorder.close()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("connect() conformance")
-        for line in self.recorder.summary():
-            terminalreporter.write_line(line)
+        for recorder in self.recorders.values():
+            for line in recorder.summary():
+                terminalreporter.write_line(line)

@@ -29,6 +29,7 @@ class Recorder:
         self.path = path
         self.file: TextIO = path.open("w", encoding="utf-8")
         self.started = dt.datetime.now(dt.UTC)
+        self.begun = False
         self.counts: dict[str, Counter[str]] = {}
         self.unsupported: Counter[tuple[str, str]] = Counter()
 
@@ -36,13 +37,12 @@ class Recorder:
         self.file.write(json.dumps(record, separators=(",", ":")) + "\n")
         self.file.flush()
 
-    def header(self, targets: Mapping[str, Mapping[str, Any]]) -> None:
-        """targets: name -> platform, greeting or why it is unavailable."""
-        for name in targets:
-            self.counts[name] = Counter()
-        self.write({"kind": "header", "schema": SCHEMA, "suite": {"revision": revision()},
-                    "started": self.started.isoformat(timespec="seconds"), "targets": targets,
-                    "environment": environment()})
+    def begin(self, head: Mapping[str, Any]) -> None:
+        """Write the first line, once; head: what the process that plays the cases has made of it."""
+        if not self.begun:
+            self.begun = True
+            self.counts = {name: Counter() for name in head["targets"]}
+            self.write(head)
 
     def result(self, record: Mapping[str, Any]) -> None:
         self.counts.setdefault(record["target"], Counter())[record["verdict"]] += 1
@@ -67,6 +67,13 @@ class Recorder:
         for (target, reason), count in sorted(self.unsupported.items()):
             yield f"unsupported on {target}, {count} case{'s' if count > 1 else ''}: {reason}"
         yield f"results: {self.path}"
+
+
+def header(targets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What is about to be run, where, on what. targets: name -> platform, and greeting or why it is unavailable."""
+    return {"kind": "header", "schema": SCHEMA, "suite": {"revision": revision()},
+            "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "targets": targets,
+            "environment": environment()}
 
 
 def revision() -> str:

@@ -22,7 +22,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from fixtures import targets
 from reports import results
+from specs import load
 from specs.model import VERDICTS
 from suites.selftest import faulty
 
@@ -136,6 +138,32 @@ def test_two_processes_write_one_file_with_the_same_verdicts(tmp_path: Path, usu
     assert [record["kind"] for record in told.records] == [record["kind"] for record in usual.records]
     assert verdicts(told) == verdicts(usual)
     assert told.records[-1]["counts"] == usual.records[-1]["counts"]
+
+
+def test_each_worker_writes_a_file_of_its_own(tmp_path: Path, usual: Run) -> None:
+    """As on several systems: a worker of pytest-xdist on each, and all play all cases."""
+    told = run(tmp_path, "--dist=each", "--tx", f"popen//id=one//python={sys.executable}", "--tx", "popen//id=two",
+               "-q", *FILES)
+    assert (told.code, told.records) == (0, [])
+    for name in ("one", "two"):
+        file = tmp_path / f"results-{name}.jsonl"
+        records = [json.loads(line) for line in file.read_text().splitlines()]
+        assert verdicts(Run(0, "", records)) == verdicts(usual)
+        assert records[0]["targets"] == usual.records[0]["targets"]
+        assert records[-1]["counts"] == usual.records[-1]["counts"]
+
+
+def test_targets_go_on_beside_each_other(tmp_path: Path, usual: Run) -> None:
+    """One file, in the order of cases, with the verdicts that each target has alone."""
+    entry = load.targets(targets.FILE)["native"]
+    (tmp_path / "targets.yaml").write_text(json.dumps({"one": entry, "two": entry}))
+    told = run(tmp_path, "-q", "--targets", tmp_path / "targets.yaml", "--target", "all", *FILES)
+    assert told.code == 0
+    assert [(record["case"], record["target"]) for record in told.records[1:-1]] == [
+        (record["case"], name) for record in usual.records[1:-1] for name in ("one", "two")]
+    for name in ("one", "two"):
+        own = [record for record in told.records[1:-1] if record["target"] == name]
+        assert verdicts(Run(0, "", [{}, *own, {}])) == verdicts(usual)
 
 
 def verdicts(one: Run) -> dict[str, tuple[str, dict[str, str], str]]:
