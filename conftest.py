@@ -171,6 +171,7 @@ class Recording:
     def __init__(self, path: Path, each: bool) -> None:
         """OSError when the file cannot be written."""
         self.path, self.each = path, each
+        self.whole = True
         self.recorders = {} if each else {"": Recorder(path)}
 
     @classmethod
@@ -193,6 +194,8 @@ class Recording:
         self.recorder("").begin(head)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not getattr(report, "connect_results", []):
+            self.whole = False  # the suite itself is wrong, and a case is without a result
         if not hasattr(report, "connect_results"):
             return
         recorder = self.recorder(getattr(report, "worker_id", ""))
@@ -202,8 +205,9 @@ class Recording:
             recorder.result(result)
 
     def footer(self) -> None:
-        for recorder in self.recorders.values():
-            recorder.footer()
+        if self.whole:
+            for recorder in self.recorders.values():
+                recorder.footer()
 
     def close(self) -> None:
         for recorder in self.recorders.values():

@@ -280,6 +280,14 @@ def test_a_run_that_stops_at_a_failure_is_torn(failed: Run) -> None:
 UNMATCHED = "{clause: illumos.EISCONN, cases: [none], observed: ok, status: bug, because: so, source: me}"
 
 
+def test_a_run_in_which_the_suite_itself_fails_is_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.py").write_text("from suites import engine\nengine.run = lambda *_: 1 / 0\n")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
+    told = run(tmp_path, "-q", "-p", "broken", FILES[1])
+    assert (told.code, [record["kind"] for record in told.records]) == (1, ["header"])
+    assert "ZeroDivisionError" in told.text
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """A copy of the suite, to be broken."""
