@@ -67,7 +67,8 @@ class Play:
         self.has_timer = has_timer(case)
         self.transcript = Transcript()
         self.given = ""
-        self.world = World(self.fixture_call, case.axes, session.worlds(), session.absent)
+        self.world = World(self.fixture_call, case.axes, session.worlds(), session.absent,
+                           session.greeting.get("O_NONBLOCK") == "ignored")
 
     def run(self) -> Transcript:
         started = time.perf_counter()

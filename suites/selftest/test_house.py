@@ -19,7 +19,7 @@ import jsonschema
 import pytest
 
 from fixtures import agent, targets, world
-from specs import load
+from specs import load, peers
 from specs.judge import matches
 from specs.model import Entry, Transcript
 from suites import engine
@@ -131,7 +131,8 @@ def test_schemas_are_valid(path: Path) -> None:
 
 
 YAML = [*((path, "scenarios") for path in SCENARIOS), *((path, "clauses") for path in below("specs/clauses", "*.yaml")),
-        *((path, "platforms") for path in below("specs/platforms", "*.yaml")), (targets.FILE, "targets")]
+        *((path, "platforms") for path in below("specs/platforms", "*.yaml")), (targets.FILE, "targets"),
+        (peers.FILE, "peers")]
 
 
 @pytest.mark.parametrize(("path", "schema"), YAML, ids=[name_of(path) for path, _ in YAML])
@@ -331,3 +332,26 @@ def test_matching_knows_every_field_that_verbs_give_back() -> None:
             entry = Entry("", verb, "s", "", {"ret": "ok"})
             wanted = {"enum": "chosen"}.get(next(iter(fields[field])), "x")
             assert not matches({field: wanted}, entry, Transcript([entry]))
+
+
+# --- other suites -------------------------------------------------------------------------------------------
+
+
+def test_every_scenario_that_a_peer_names_is_there() -> None:
+    assert list(peers.unmatched()) == []
+
+
+def test_scenarios_of_peers_are_those_of_the_suite() -> None:
+    assert set(peers.scenarios()) == {case.id.partition("[")[0] for case in cases()}
+
+
+def test_every_peer_names_its_tests_and_each_once() -> None:
+    for peer in peers.peers():
+        named = [(test.file, test.name) for test in peer.tests]
+        assert named, peer.name
+        assert len(set(named)) == len(named), peer.name
+        assert all(bool(test.scenarios) != bool(test.why) for test in peer.tests), peer.name
+
+
+def test_peers_name_nobody_twice() -> None:
+    assert [name for name, count in Counter(peer.about for peer in peers.peers()).items() if count > 1] == []
