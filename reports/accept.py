@@ -16,7 +16,7 @@ from reports.rows import Clauses
 from reports.transcripts import rebuild
 from reports.words import visible
 from specs import load
-from specs.judge import Judgement, judge, matches, spell, spell_allowed
+from specs.judge import Judgement, judge, matches, part, spell, spell_allowed
 from specs.model import Case, Check, Deviation, Entry, Profile, Transcript
 
 FOLDER = load.HERE / "platforms"
@@ -150,7 +150,7 @@ def value_of(key: str, made: Entry, transcript: Transcript) -> Any:
     seen = made.observed.get("name" if key in WORDS else key, "")
     if key in WORDS:
         named = [name for name, address in transcript.names.items() if address == seen] if key == "name" else []
-        return next((word for word in (*named, *WORDS[key]) if matches({key: word}, made, transcript)), seen)
+        return next((word for word in (*named, *WORDS[key]) if matches({key: word}, made, transcript)), part(key, seen))
     if key in ("revents", "ready", "flags"):
         return list(filter(None, seen.split(",")))
     if key in ("accepted", "connected"):
