@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from typing import NoReturn, Protocol
 
-from reports import accept, diff, explain, findings, history, judge, matrix, reproduce, summary, tap
+from reports import accept, coverage, diff, explain, findings, history, judge, matrix, reproduce, summary, tap
 from reports.results import Unreadable
 from specs.model import SpecError
 
@@ -34,6 +34,7 @@ VERBS: Mapping[str, Verb] = {
     "tap": tap,
     "judge": judge,
     "reproduce": reproduce,
+    "coverage": coverage,
 }
 
 
