@@ -121,13 +121,19 @@ def report(results: Results, clauses: Clauses) -> Iterator[str]:
     yield "Written by `python -m reports findings`; not to be edited."
     for note in results.notes:
         yield f"\n> **{plain(note)}**"
-    for platform, members in groupby(findings(results, clauses), key=lambda one: one.platform):
+    every = findings(results, clauses)
+    native = {(one.clause, one.seen): set(one.cases) for one in every if one.column.name == NATIVE}
+    for platform, members in groupby(every, key=lambda one: one.platform):
         found = list(members)
-        undeclared = sum(one.declared is None for one in found)
+        own = [one for one in found if one.column.name == NATIVE
+               or not native.get((one.clause, one.seen), set()).issuperset(one.cases)]
+        undeclared = sum(one.declared is None for one in own)
         yield f"\n## {plain(platform)}\n"
         yield from (f"- {plain(column.title)}" for column in results.columns if column.target.platform == platform)
-        yield f"- {plural(len(found), 'finding')}, {undeclared} of them undeclared"
-        for one in found:
+        yield f"- {plural(len(own), 'finding')}, {undeclared} of them undeclared"
+        if len(own) < len(found):
+            yield f"- and {len(found) - len(own)} that {NATIVE} has too, in the same cases"
+        for one in own:
             yield from section(one, results, clauses)
 
 

@@ -103,6 +103,21 @@ def test_finding_tells_all(write: Write, report: Report, tmp_path: Path) -> None
     assert (tmp_path / "findings.md").read_text() == out
 
 
+@pytest.mark.usefixtures("four_clauses")
+def test_what_native_does_too_is_told_once(write: Write, report: Report) -> None:
+    """A platform's chapter has what is its own: another outcome, or the same in more cases."""
+    head = header(native="6.18.44", layer="1")
+    head["targets"]["layer"]["platform"] = "layer"
+    layer = {"target": "layer", "platform": "layer"}
+    file = write(
+        result("both", "fails", "EBADF"), result("both", "fails", "EBADF") | layer,
+        result("more[a]", "fails", "EINTR"), result("more[a]", "fails", "EINTR") | layer,
+        result("more[b]"), result("more[b]", "fails", "EINTR") | layer, head=head)
+    chapter = report("findings", file).partition("## linux")[0]
+    assert "- 1 finding, 1 of them undeclared\n- and 1 that native has too, in the same cases\n" in chapter
+    assert re.findall("^### .*", chapter, re.MULTILINE) == ["### wrong errno: illumos.EISCONN, EINTR"]
+
+
 # --- TAP ----------------------------------------------------------------------------------------------------
 
 
