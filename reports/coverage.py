@@ -1,4 +1,4 @@
-"""Which public tests of other suites are found here, and which scenarios none of them has."""
+"""Which public tests of other suites are found here, and which scenarios none of them checks."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def title(peer: Peer) -> str:
 
 def only_here(others: Sequence[Peer], every: Sequence[str]) -> str:
     missed = unshared(others, every)
-    return f"Only here: {len(missed)} of {plural(len(every), 'scenario')} that none of these suites has"
+    return f"Only here: {len(missed)} of {plural(len(every), 'scenario')}, which none of these tests checks"
 
 
 def suites(others: Sequence[Peer]) -> Sheet:
@@ -84,7 +84,7 @@ def tests(peer: Peer, every: Sequence[str]) -> Sheet:
 
 
 def alone(others: Sequence[Peer], every: Sequence[str]) -> Sheet:
-    """The scenarios that no other suite has, by file."""
+    """The scenarios that no test of another suite checks, by file."""
     missed = unshared(others, every)
     sheet = Sheet(("file", "scenarios", "only here", "which"), frozenset({"scenarios", "only here"}))
     for file, members in groupby(every, key=lambda id_: id_.partition("::")[0]):
