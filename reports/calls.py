@@ -22,6 +22,7 @@ FORMS: Mapping[str, str] = {
     "socketpair": "make_pair({domain:number}, {type:number}, &{0:new}, &{1:new})",
     "bind": "bind({0:fd}, {1:arguments})",
     "connect": "connect({0:fd}, {1:arguments})",
+    "connect landlock": "start_connect_under({landlock:ruleset}, &{thread:thread}, {0:fd}, {1:address})",
     "connect thread": "start_connect(&{thread:thread}, {0:fd}, {1:address})",
     "connect-many": "connect_many({1:address}, {domain:number}, {type:number}, {threads:number}, {each:number})",
     "listen": "listen({0:fd}, {1:number})",
@@ -44,6 +45,8 @@ FORMS: Mapping[str, str] = {
     "fcntl": "fcntl({0:fd}, {1:number}, {flags:number})",
     "fcntl F_GETFL": "get_flags({0:fd})",
     "poll": "poll_one({0:fd}, {events:number}, {timeout:number})",
+    "epoll_ctl": "{1:new} = watch({0:fd}, {events:number})",
+    "epoll_wait": "changed({0:fd}, {timeout:number})",
     "wait": "{1:facility}({0:fd}, {2:ready}, {timeout:number})",
     "open": "{0:new} = open({1:text}, O_RDONLY)",
     "open flags": "{0:new} = open({1:text}, {flags:number})",
@@ -62,7 +65,7 @@ FORMS: Mapping[str, str] = {
 }
 DEFAULTS = {"protocol": "0", "flags": "0", "events": "0", "timeout": "-1"}
 # What a call returns on success where that is not 0: a descriptor, a count, or all that was to be sent.
-RETURNS = {**dict.fromkeys(("socket", "accept", "open", "recv", "recvfrom"), ">= 0"),
+RETURNS = {**dict.fromkeys(("socket", "accept", "open", "epoll_ctl", "recv", "recvfrom"), ">= 0"),
            **dict.fromkeys(("send", "sendto"), "== {data:size}")}
 MAKES_PATH = ("file", "mkdir", "mkfifo", "symlink")
 
@@ -86,8 +89,8 @@ class Request:
 
     @property
     def form(self) -> str:
-        keys = (*(f"{self.verb} {word}" for word in (*self.operands, *self.places[1:])), self.verb)
-        return next(FORMS[key] for key in keys if key in FORMS)
+        keys = {f"{self.verb} {word}" for word in (*self.operands, *self.places[1:])}
+        return next((form for key, form in FORMS.items() if key in keys), FORMS[self.verb])
 
     def written(self, form: str) -> str:
         places = [Word(self, word) for word in self.places]

@@ -90,6 +90,11 @@ class Spelling:
     def library(self, word: str) -> str:
         return literal(f"lib{word}.so.1")
 
+    def ruleset(self, right: str) -> str:
+        """Of Landlock, by the fields of struct landlock_ruleset_attr behind that of the file system."""
+        return {"LANDLOCK_ACCESS_NET_CONNECT_TCP": "landlock(1 << 1, 0)",
+                "LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET": "landlock(0, 1 << 0)"}[right]
+
     def level(self, option: str) -> str:
         return LEVELS[option.partition("_")[0]]
 

@@ -420,9 +420,9 @@ static int get_flags(int fd)
 
 /* --- readiness --- */
 
-/* poll() on one descriptor, which tells its events. */
+/* The events that came back, by their names in poll(). */
 #include <poll.h>
-static int poll_one(int fd, int events, int timeout)
+static int tell_events(int events)
 {
     static const struct { int event; const char *text; } known[] = {
         {POLLIN, "POLLIN"}, {POLLPRI, "POLLPRI"}, {POLLOUT, "POLLOUT"}, {POLLERR, "POLLERR"}, {POLLHUP, "POLLHUP"},
@@ -431,15 +431,38 @@ static int poll_one(int fd, int events, int timeout)
         {POLLRDHUP, "POLLRDHUP"},
 #endif
     };
-    struct pollfd one = {fd, (short)events, 0};
     char text[96] = "";
-    if (poll(&one, 1, timeout) < 0)
-        return -1;
     for (size_t at = 0; at < sizeof known / sizeof *known; at++)
-        if (one.revents & known[at].event)
+        if (events & known[at].event)
             strcat(strcat(text, *text ? "," : ""), known[at].text);
     tell("revents", text);
     return 0;
+}
+
+/* poll() on one descriptor, which tells its events. */
+#include <poll.h>
+static int poll_one(int fd, int events, int timeout)
+{
+    struct pollfd one = {fd, (short)events, 0};
+    return poll(&one, 1, timeout) < 0 ? -1 : tell_events(one.revents);
+}
+
+/* Watches a descriptor by an epoll instance of its own, edge-triggered: it tells each change once. */
+#include <sys/epoll.h>
+static int watch(int fd, int events)
+{
+    int queue = epoll_create(1);
+    struct epoll_event one = {0, {0}};
+    one.events = (unsigned)events | EPOLLET; /* epoll's numbers are poll()'s */
+    return queue < 0 || epoll_ctl(queue, EPOLL_CTL_ADD, fd, &one) ? -1 : queue;
+}
+
+#include <sys/epoll.h>
+static int changed(int queue, int timeout)
+{
+    struct epoll_event one = {0, {0}};
+    int count = epoll_wait(queue, &one, 1, timeout);
+    return count < 0 ? -1 : tell_events(count ? (int)one.events : 0);
 }
 
 /* What the next functions wait for, and tell. */
@@ -564,6 +587,7 @@ struct caller {
     int s;
     int returned;
     int number;
+    int ruleset; /* of Landlock */
     int end[2]; /* a pipe: something is in it when the call has returned */
 };
 static void *connect_to(void *argument)
@@ -579,17 +603,47 @@ static int has_returned(const struct caller *caller, int timeout)
     return poll(&end, 1, timeout) > 0;
 }
 
-static int start_connect(struct caller *caller, int s, const struct name *to)
+static int start_thread(void *(*work)(void *), struct caller *caller, int s, const struct name *to)
 {
     caller->s = s;
     caller->to = *to;
     if (pipe(caller->end))
         return -1;
-    errno = pthread_create(&caller->thread, NULL, connect_to, caller);
+    errno = pthread_create(&caller->thread, NULL, work, caller);
     if (errno)
         return -1;
     has_returned(caller, 50); /* if it waits, it does so by then */
     return 0;
+}
+
+static int start_connect(struct caller *caller, int s, const struct name *to)
+{
+    return start_thread(connect_to, caller, s, to);
+}
+
+/* Rules of Landlock that allow nothing of what they are about; libc has no functions for its system calls. */
+#include <stdint.h>
+#include <sys/syscall.h>
+static int landlock(uint64_t net, uint64_t scoped)
+{
+    uint64_t attr[] = {0, net, scoped}; /* struct landlock_ruleset_attr */
+    return (int)syscall(SYS_landlock_create_ruleset, attr, sizeof attr - (scoped ? 0 : sizeof *attr), 0);
+}
+
+/* connect() on a thread that is put under such rules before. */
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+static void *connect_under(void *argument)
+{
+    struct caller *caller = argument;
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return syscall(SYS_landlock_restrict_self, caller->ruleset, 0) ? NULL : connect_to(caller);
+}
+
+static int start_connect_under(int ruleset, struct caller *caller, int s, const struct name *to)
+{
+    caller->ruleset = ruleset;
+    return ruleset < 0 ? -1 : start_thread(connect_under, caller, s, to);
 }
 
 /* Signals the thread until its call has returned, a millisecond apart, so that none that comes before is lost. */

@@ -181,6 +181,11 @@ send client                                           error send: .+
 wait client poll output                               ok ready=output
 wait client select input,output timeout=0             ok ready=output
 wait client smell input                               error wait: .+
+epoll_ctl client watcher events=POLLIN|POLLOUT        ok
+epoll_wait watcher                                    ok revents=POLLOUT
+epoll_wait watcher timeout=0                          ok revents=
+epoll_wait client timeout=0                           EINVAL
+epoll_ctl nobody watcher events=POLLIN                error epoll_ctl: .+
 sendto accepted null: data=xy                         ok
 recvfrom client                                       ok data=xy name=.+
 recvfrom client flags=MSG_DONTWAIT                    EAGAIN
@@ -258,6 +263,8 @@ connect threaded inet:127.0.0.1:SERVER thread=t         ok
 pthread_kill t SIGUSR1                                ok
 pthread_join t                                        ok|EINTR
 pthread_join t                                        error pthread_join: .+
+connect threaded unspec: landlock=LANDLOCK_ACCESS_NET_CONNECT_TCP  error connect: .+
+connect threaded unspec: landlock=LANDLOCK_ALL thread=t  unsupported no LANDLOCK_ALL on this platform
 dlsym connect c                                       ok|unsupported .+
 dlsym connect nothing                                 unsupported no libnothing on this platform
 jump                                                  error jump: no such verb; it is one of accept, .+
