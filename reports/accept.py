@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -177,6 +178,7 @@ def summary(file: str, withdrawn: int, found: Sequence[Difference], judged: Sequ
     alike: dict[str, list[str]] = {}
     for case, _, judgement in judged:
         if judgement.verdict in ("stale", "unresolved") or (judgement.verdict == "crashed" and case.id not in cases):
-            alike.setdefault(f"{judgement.verdict}, {judgement.reason}", []).append(case.id)
+            reason = re.sub(r"(inet6?:\S+):\d+", r"\1:*", judgement.reason)  # whatever port the system chose
+            alike.setdefault(f"{judgement.verdict}, {reason}", []).append(case.id)
     for reason, ids in alike.items():
         yield f"left: {plural(len(ids), 'case')} {reason}: {some(ids, 2)}"
