@@ -56,7 +56,7 @@ def only_here(others: Sequence[Peer], every: Sequence[str]) -> str:
 
 def suites(others: Sequence[Peer]) -> Sheet:
     """How many tests of each suite are found here."""
-    sheet = Sheet(("suite", "tests", "found here", "not"), frozenset({"tests", "found here", "not"}))
+    sheet = Sheet(("suite", "tests", "found here", "not here"), frozenset({"tests", "found here", "not here"}))
     for name, figures in [*((peer.name, found(peer)) for peer in others), ("all", total(others))]:
         here, all_ = figures
         sheet.rows.append((Entry(name), Entry(str(all_)), Entry(str(here)), Entry(str(all_ - here))))
