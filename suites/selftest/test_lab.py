@@ -312,7 +312,7 @@ def test_without_pyroute2_there_is_no_laboratory(lab: Lab) -> None:
 def test_without_mfusepy_one_world_is_absent(lab: Lab) -> None:
     told = told_by(without("mfusepy"))
     assert told["absent"] == {"failing-directory": "python package mfusepy is missing; pip install mfusepy"}
-    assert told["worlds"] == {name: lab.worlds[name] for name in WORLDS}
+    assert told["worlds"] == {name: lab.worlds[name] for name in (*WORLDS, "other-namespace")}
 
 
 # --- run ----------------------------------------------------------------------------------------------------
