@@ -535,6 +535,7 @@ HEIR = "platform: heir\ninherits: linux\n"
         (PAGE.replace("EISCONN", "EISCON"), 3, "no clause 'illumos.EISCON'; perhaps illumos.EISCONN"),
         (PAGE.replace("EWOULDBLOCK", "EWOULDBLOK"), 5, "observed: 'EWOULDBLOK' is none of ok, blocks, "),
         (PAGE.replace("EWOULDBLOCK", "{revent: []}"), 5, "observed takes no 'revent'; it takes "),
+        (PAGE.replace("EWOULDBLOCK", "{host: loopbak}"), 5, "'loopbak' is not loopback, wildcard, unchanged, or an address"),
         (PAGE.replace("platform: linux", "platform: linus"), 1, "the page of 'linus'; the file's name says 'linux'"),
         (PAGE.replace("platform: linux", "platform: linux\ninherits: linux"), 2, "'linux' inherits itself"),
         (
@@ -562,7 +563,8 @@ def test_inheriting_in_a_circle_is_refused(files: Files) -> None:
     assert files.refused(files.profile, "a", a=a, b=b) == "platforms/b.yaml:2: 'a' inherits itself"
 
 
-@pytest.mark.parametrize("observed", ["ok", "blocks", "crashed", "returned=1", "{value: ok}", "{revents: [POLLOUT]}"])
+@pytest.mark.parametrize("observed", ["ok", "blocks", "crashed", "returned=1", "{value: ok}", "{revents: [POLLOUT]}",
+                                      "{host: 127.0.0.10}"])
 def test_every_outcome_can_be_declared(files: Files, observed: str) -> None:
     (entry,) = files.profile("linux", linux=PAGE.replace("EWOULDBLOCK", observed)).deviations
     assert entry.observed == (observed if "{" not in observed else load.parse(f"a: {observed}", "")["a"])
