@@ -28,6 +28,7 @@ HEADERS = ("arpa/inet.h", "errno.h", "fcntl.h", "netinet/in.h", "netinet/tcp.h",
            "string.h", "sys/socket.h", "sys/stat.h", "unistd.h")
 MACROS = {"CALL": (2, "prints a call with its outcome; 2: the exit status if it blocks"),
           "TEST": (1, "likewise, of one that is checked"), "LOOK": (0, "likewise, of one that may do anything")}
+NEWER = {"IP_LOCAL_PORT_RANGE": 51}  # options of Linux that headers in use do not have yet
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -71,6 +72,7 @@ def program(record: Record, column: Column, clauses: Clauses, manuals: Sequence[
     return template().render(
         head=list(head(record, column, clauses, transcript)), body=body, patience=patience(transcript),
         errnos=sorted(set(re.findall(r"(?:failed\(|errno == )(E[A-Z0-9]+)", code))),
+        options=[(name, number) for name, number in NEWER.items() if name in words(code)],
         macros=[(name, *MACROS[name]) for name in MACROS if name in calls.macros],
         room=calls.spelling.room if "ROOM" in words(helpers) else 0,
         headers=sorted({*HEADERS, *re.findall(r"^#include <(.+)>", helpers, re.MULTILINE)}),

@@ -28,13 +28,15 @@ NEEDS: Mapping[str, Sequence[str]] = {
 NARROW = "sysctl -qw net.ipv4.ip_local_port_range='49152 49152'"
 FAILING = re.compile(r"unix:(/(?:mnt|media|srv|opt)/\S+)/")
 
+RAW = re.compile(r"socket \S+ (AF_INET6?|AF_PACKET) SOCK_(RAW|PACKET)")  # root of a network may make these
+
 
 def commands(transcript: Transcript) -> Iterator[str]:
     """The commands, in order; none where any host will do."""
     requests = [entry.request for entry in transcript.entries]
     far = dict.fromkeys(host for request in requests if (host := foreign(request)))
     narrow = binds_fixed_port(transcript)
-    if far or narrow:
+    if far or narrow or any(RAW.match(request) for request in requests):
         yield "unshare -Urn   # a network of its own, which no packet leaves; in it:"
         yield "ip link set lo up"
     if far:

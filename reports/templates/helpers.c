@@ -263,7 +263,7 @@ static char *encode(char *text, size_t room, const char *bytes, size_t size)
     return text;
 }
 
-/* A socket address as text: inet:127.0.0.1:80, unix:socket1, unnamed. */
+/* A socket address as text: inet:127.0.0.1:80, unix:socket1, unnamed, bytes:1000… of another family. */
 #define LARGEST 128 /* bytes of an address that a call gives back */
 #define TEXT 512    /* bytes of its text */
 static const char *spell(const struct name *name, char *text)
@@ -282,6 +282,10 @@ static const char *spell(const struct name *name, char *text)
         if (scope)
             end += snprintf(text + end, (size_t)(TEXT - end), "%%%u", scope);
         snprintf(text + end, (size_t)(TEXT - end), ":%d", ntohs(name->u.in6.sin6_port));
+    } else if (family != AF_UNIX && family != AF_UNSPEC) {
+        strcpy(text, "bytes:");
+        for (size_t at = 0; at < size; at++)
+            snprintf(text + 6 + 2 * at, 3, "%02x", (unsigned char)name->u.bytes[at]);
     } else {
         for (size = size < head ? 0 : size - head; size && !path[size - 1];)
             size--;
