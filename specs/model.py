@@ -179,8 +179,8 @@ class Deviation:
 
 @cache
 def pattern_of(text: str) -> re.Pattern[str]:
-    """A pattern over case ids, without the leading `suites/`; `*` is any text, brackets are themselves."""
-    return re.compile("suites/" + ".*".join(re.escape(part) for part in text.split("*")))
+    """A pattern over case ids, without the leading `suites/`: `*` is any text, `?` one character, all else itself."""
+    return re.compile("suites/" + re.escape(text).replace(r"\*", ".*").replace(r"\?", "."))
 
 
 @dataclass(frozen=True)

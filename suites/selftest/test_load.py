@@ -628,10 +628,12 @@ def test_every_pattern_of_a_deviation_matches_a_case(files: Files) -> None:
     ("stream/a.yaml::twice[i]", "suites/stream/a.yaml::twicei", False),
     ("stream/a.yaml::twice*", "suites/stream/a.yaml::twice[inet6]", True),
     ("*::twice[*6]", "suites/stream/a.yaml::twice[inet6]", True),
-    ("stream/?.yaml::twice", "suites/stream/a.yaml::twice", False),
+    ("stream/?.yaml::twice", "suites/stream/a.yaml::twice", True),
+    ("stream/?.yaml::twice", "suites/stream/ab.yaml::twice", False),
+    ("stream/a.yaml::twice.", "suites/stream/a.yaml::twice6", False),
     ("*", "suites/stream/a.yaml::twice", True),
 ])
-def test_patterns_mean_themselves_but_for_the_star(pattern: str, id_: str, is_match: bool) -> None:
+def test_patterns_mean_themselves_but_for_star_and_question_mark(pattern: str, id_: str, is_match: bool) -> None:
     assert bool(pattern_of(pattern).fullmatch(id_)) is is_match
 
 
