@@ -44,7 +44,7 @@ def waits(case: Case, declared: Sequence[Deviation] = ()) -> bool:
     return (has_timer(case)
             or any(step.verb in WAITING_VERBS and step.name in full for step in case.steps)
             or any("blocks" in check.allowed for step in case.steps for check in step.checks)
-            or any(deviation.observed == "blocks" for deviation in declared))
+            or any(deviation.observed in ("blocks", "unresolved") for deviation in declared))
 
 
 def lacks(case: Case, greeting: Mapping[str, Any]) -> str:
@@ -64,6 +64,7 @@ class Play:
     def __init__(self, case: Case, agent: Agent, session: Session, declared: Sequence[Deviation] = ()) -> None:
         self.case, self.agent, self.usual_patience = case, agent, session.target.patience
         self.may_block = {deviation.clause for deviation in declared if deviation.observed == "blocks"}
+        self.may_miss = any(deviation.observed == "unresolved" for deviation in declared)
         self.has_timer = has_timer(case)
         self.transcript = Transcript()
         self.given = ""
@@ -105,6 +106,8 @@ class Play:
     def patience(self, verb: str, step: Step | None = None) -> float:
         """Seconds until a call is believed to block: few where that is foreseen, else more, for a loaded machine."""
         if step and any("blocks" in check.allowed or check.clause in self.may_block for check in step.checks):
+            return self.usual_patience
+        if step and not step.checks and self.may_miss:
             return self.usual_patience
         if self.has_timer and verb in TIMED_VERBS:
             return TIMER_PATIENCE_S
