@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -129,6 +130,22 @@ def test_killed_in_a_case_it_takes_all_its_processes_and_that_case_alone(
     assert watched
     assert all(one.are_gone() for one in watched)
     assert verdict(layer, TEXT) == ("conforms", "")
+
+
+@pytest.mark.parametrize("name", ["gvisor", "gvisor-2022"])
+def test_killed_sandbox_ends_its_client_and_the_case_alone(name: str, start: Callable[[Target], Session]) -> None:
+    """What dies by itself, as by the kernel for its memory, is the sandbox, not the command that started it."""
+    session = start(targets.choose(ENTRIES, [name])[name])
+    if session.unavailable:
+        pytest.skip(session.unavailable)
+    with session.agent() as agent:
+        watched = Watched(agent.process.pid)
+        (sandbox,) = (pid for pid in descendants(agent.process.pid)
+                      if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"runsc-sandbox"))
+        os.kill(sandbox, signal.SIGKILL)
+        assert agent.call("socket client AF_INET SOCK_STREAM").ret == "crashed"
+    assert watched.are_gone()
+    assert verdict(session, TEXT) == ("conforms", "")
 
 
 def test_closed_it_has_no_processes_left(layer: Session) -> None:
