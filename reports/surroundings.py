@@ -18,12 +18,29 @@ LINK = ("ip link add link0 type veth peer name far0",
 SILENT = ("ip neighbour add {} lladdr 00:00:5e:00:53:01 dev link0 nud permanent",
           "sysctl -qw net.ipv4.tcp_syn_retries=1 net.ipv4.tcp_syn_linear_timeouts=0   # or it takes two minutes")
 ROUTES = ("unreachable", "prohibit", "blackhole", "throw")
+RULE = ("nft add table {0} firewall",
+        "nft add chain {0} firewall firewall '{{{{ type filter hook output priority 0; }}}}'",
+        "nft add rule {0} firewall firewall {0} daddr {{}} {1}")
+
+
+def rule(family: str, action: str) -> Sequence[str]:
+    """The commands for a firewall that does so with what goes to an address."""
+    return tuple(command.format(family, action) for command in RULE)
+
+
 # What an address needs beside the link. All are of documentation, and so nobody's (RFC 5737, 3849, 6676).
 NEEDS: Mapping[str, Sequence[str]] = {
     "192.0.2.2": SILENT, "2001:db8::2": SILENT,
     **{f"198.51.100.{number}": (f"ip route add {kind} {{}}",) for number, kind in enumerate(ROUTES, 1)},
     **{f"2001:db8:1::{number}": (f"ip route add {kind} {{}}",) for number, kind in enumerate(ROUTES, 1)},
+    "192.0.2.4": rule("ip", "drop"), "2001:db8::4": rule("ip6", "drop"),
+    **{f"192.0.2.{64 + code}": rule("ip", f"reject with icmp type {code}") for code in range(16)},
+    **{f"2001:db8::64:{code}": rule("ip6", f"reject with icmpv6 type {code}") for code in range(7)},
     "233.252.0.1": ("ip route add {} dev link0",), "ff0e::db8:0:1": ("ip route add {} dev link0",),
+}
+OPTIONS = {  # what a request needs, by what it says
+    "FASTOPEN": "sysctl -qw net.ipv4.tcp_fastopen=3",
+    "IPPROTO_ICMP": "sysctl -qw net.ipv4.ping_group_range='0 0'",
 }
 NARROW = "sysctl -qw net.ipv4.ip_local_port_range='49152 49152'"
 FAILING = re.compile(r"unix:(/(?:mnt|media|srv|opt)/\S+)/")
@@ -36,13 +53,15 @@ def commands(transcript: Transcript) -> Iterator[str]:
     requests = [entry.request for entry in transcript.entries]
     far = dict.fromkeys(host for request in requests if (host := foreign(request)))
     narrow = binds_fixed_port(transcript)
-    if far or narrow or any(RAW.match(request) for request in requests):
+    options = [command for word, command in OPTIONS.items() if any(word in request for request in requests)]
+    if far or narrow or options or any(RAW.match(request) for request in requests):
         yield "unshare -Urn   # a network of its own, which no packet leaves; in it:"
         yield "ip link set lo up"
     if far:
         yield from LINK
     for host in far:
         yield from (command.format(host) for command in NEEDS.get(host, ()))
+    yield from options
     if narrow:
         yield NARROW
     for folder in dict.fromkeys(found[1] for request in requests if (found := FAILING.search(request))):

@@ -372,5 +372,6 @@ def test_networks_are_those_of_the_laboratory() -> None:
             needs = surroundings.NEEDS.get(address, ())
             assert (f"ip route add {world.route} {{}}" in needs) == (world.route in lab.REFUSING), name
             assert any(lab.NOBODYS_MAC in command for command in needs) == (name == "silent-neighbour"), name
+            assert any(command.startswith("nft ") for command in needs) == (name in ("firewall", "rejecting")), name
     for address, length in lab.OWN_ADDRESSES.items():
         assert any(f" {address}/{length} " in command for command in surroundings.LINK)
