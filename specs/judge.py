@@ -83,7 +83,7 @@ def of_check(check: Check, entry: Entry, transcript: Transcript, profile: Profil
         return "conforms"
     if force == "may" and entry.observed["ret"] == "ok" and all(is_errno(allowed) for allowed in check.allowed):
         return "conforms"
-    entries = [d for d in declared if d.clause == check.clause]
+    entries = [d for d in declared if d.clause == check.clause and d.observed != "unresolved"]
     if any(matches(d.observed, entry, transcript) for d in entries):
         return "deviates"
     if entry.observed["ret"] == "crashed":
