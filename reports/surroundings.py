@@ -43,6 +43,8 @@ OPTIONS = {  # what a request needs, by what it says
     "IPPROTO_ICMP": "sysctl -qw net.ipv4.ping_group_range='0 0'",
 }
 NARROW = "sysctl -qw net.ipv4.ip_local_port_range='49152 49152'"
+PORT = re.compile(r"bind \S+ inet6?:.*:([0-9]+)|connect \S+ inet6?:.*:(49152)( .*)?")
+BARE = re.compile(r"bind \S+ inet6?:(127\.0\.0\.1|::1|::ffff:127\.0\.0\.1):0")  # everybody may, where lo has an address
 FAILING = re.compile(r"unix:(/(?:mnt|media|srv|opt)/\S+)/")
 
 RAW = re.compile(r"socket \S+ (AF_INET6?|AF_PACKET) SOCK_(RAW|PACKET)")  # root of a network may make these
@@ -52,11 +54,14 @@ def commands(transcript: Transcript) -> Iterator[str]:
     """The commands, in order; none where any host will do."""
     requests = [entry.request for entry in transcript.entries]
     far = dict.fromkeys(host for request in requests if (host := foreign(request)))
-    narrow = binds_fixed_port(transcript)
+    narrow = uses_fixed_port(transcript)
+    bare = any(BARE.fullmatch(one.request) for one in transcript.entries if one.observed["ret"] == "EADDRNOTAVAIL")
     options = [command for word, command in OPTIONS.items() if any(word in request for request in requests)]
-    if far or narrow or options or any(RAW.match(request) for request in requests):
+    if far or narrow or bare or options or any(RAW.match(request) for request in requests):
         yield "unshare -Urn   # a network of its own, which no packet leaves; in it:"
         yield "ip link set lo up"
+    if bare:
+        yield "ip address flush dev lo"
     if far:
         yield from LINK
     for host in far:
@@ -68,12 +73,12 @@ def commands(transcript: Transcript) -> Iterator[str]:
         yield f"# on {folder}: a file system whose look-ups end in EIO, such as `python fixtures/lab.py hold` serves"
 
 
-def binds_fixed_port(transcript: Transcript) -> bool:
-    """Whether a port is bound that no call has told before: nobody else may have it."""
+def uses_fixed_port(transcript: Transcript) -> bool:
+    """Whether a port is bound that no call has told before, or the narrow room's one is asked for: it is to be free."""
     told = {"0"}
     for entry in transcript.entries:
-        bound = re.fullmatch(r"bind \S+ inet6?:.*:([0-9]+)", entry.request)
-        if bound and bound[1] not in told:
+        used = PORT.fullmatch(entry.request)
+        if used and (used[1] or used[2]) not in told:
             return True
         told.add(entry.observed.get("name", "").rpartition(":")[2])
     return False
