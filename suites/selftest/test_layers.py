@@ -41,6 +41,37 @@ scenarios:
       - {recv: client, expect: {data: back}}
 """
 WAITS = "      - {poll: client, events: [POLLIN]}\n"
+PENDING = """
+clause: illumos.EINPROGRESS
+scenarios:
+  pending:
+    summary: An attempt at a full queue is pending.
+    domain: AF_INET
+    type: SOCK_STREAM
+    given: [{full-queue: peer}]
+    steps:
+      - {socket: client, nonblocking: true}
+      - {connect: client, to: peer, expect: EINPROGRESS}
+      - {connect: client, to: peer, expect: EALREADY}
+"""
+ACCEPTED = "      - {accept-all: peer}\n"
+WOKEN = """
+clause: illumos.EINTR
+scenarios:
+  woken:
+    summary: A signal wakes a caller whose attempt goes on until the queue has room.
+    domain: AF_INET
+    type: SOCK_STREAM
+    given: [{full-queue: peer}]
+    steps:
+      - {socket: client}
+      - {sigaction: SIGUSR1}
+      - {connect: client, to: peer, thread: caller}
+      - {pthread_kill: caller, signal: SIGUSR1}
+      - {pthread_join: caller, expect: EINTR}
+      - {accept-all: peer}
+      - {poll: client, events: [POLLOUT], expect: {revents: [POLLOUT]}}
+"""
 END_S = 20.0  # for processes to be gone
 
 
@@ -163,6 +194,18 @@ def test_preload_that_is_not_there_is_found_out(name: str, start: Callable[[Targ
     session = start(replace(target, start=tuple(command)))
     assert session.unavailable.startswith(f"{name}: its greeting tells ")
     assert session.unavailable.endswith(f"; {target.install}")
+
+
+@pytest.mark.parametrize("layer", ["lwip"], indirect=True)
+def test_silent_neighbour_stands_for_a_full_queue_where_none_is_ever_full(layer: Session) -> None:
+    assert verdict(layer, PENDING) == ("conforms", "")
+    assert verdict(layer, PENDING + ACCEPTED)[0] == "unsupported"
+
+
+@pytest.mark.parametrize("layer", ["native", "musl", "io_uring"], indirect=True)
+def test_signal_wakes_a_caller_that_waits_for_a_full_queue(layer: Session) -> None:
+    """Where a request waits on a ring the signal has it cancelled."""
+    assert verdict(layer, WOKEN) == ("conforms", "")
 
 
 SSH = """#!/bin/sh
