@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fixtures import world
 from fixtures.targets import Agent, AgentError, Answer, Session, Unavailable
 from fixtures.world import Unresolved, Unsupported, World
-from specs.judge import Judgement, judge
+from specs.judge import Judgement, is_errno, judge
 from specs.model import Case, Clause, Deviation, Entry, Profile, Step, Transcript, Vocabulary, plain
 
 PATIENCE_FACTOR = 5  # how much longer a call is waited for that is not expected to block
@@ -44,7 +44,9 @@ def waits(case: Case, declared: Sequence[Deviation] = ()) -> bool:
     return (has_timer(case)
             or any(step.verb in WAITING_VERBS and step.name in full for step in case.steps)
             or any("blocks" in check.allowed for step in case.steps for check in step.checks)
-            or any(deviation.observed in ("blocks", "unresolved") for deviation in declared))
+            or any(deviation.observed in ("blocks", "unresolved") for deviation in declared)
+            # nobody comes to be accepted where a call is declared to fail
+            or (any(step.verb == "accept" for step in case.steps) and any(is_errno(one.observed) for one in declared)))
 
 
 def lacks(case: Case, greeting: Mapping[str, Any]) -> str:
