@@ -46,7 +46,6 @@ NARROW = "sysctl -qw net.ipv4.ip_local_port_range='49152 49152'"
 PORT = re.compile(r"bind \S+ inet6?:.*:([0-9]+)|connect \S+ inet6?:.*:(49152)( .*)?")
 BARE = re.compile(r"bind \S+ inet6?:(127\.0\.0\.1|::1|::ffff:127\.0\.0\.1):0")  # everybody may, where lo has an address
 FAILING = re.compile(r"unix:(/(?:mnt|media|srv|opt)/\S+)/")
-
 RAW = re.compile(r"socket \S+ (AF_INET6?|AF_PACKET) SOCK_(RAW|PACKET)")  # root of a network may make these
 
 
@@ -62,7 +61,7 @@ def commands(transcript: Transcript) -> Iterator[str]:
         yield "ip link set lo up"
     if bare:
         yield "ip address flush dev lo"
-    if far:
+    if far or bare:  # what the link has decides how the host misses its loopback
         yield from LINK
     for host in far:
         yield from (command.format(host) for command in NEEDS.get(host, ()))
