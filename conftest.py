@@ -88,10 +88,21 @@ def drawn(request: pytest.FixtureRequest) -> drawing.Drawn:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Cases that wait come last: they are begun first, and have waited meanwhile."""
+    """Target by target; cases that wait come last: they are begun first, and have waited meanwhile."""
     if ROOT / "suites" in {Path(arg).resolve() for arg in config.args}:
         config.stash[CONFORMANCE].refuse_unmatched(items)
-    items.sort(key=lambda item: isinstance(item, CaseItem) and item.waits)
+    order = list(config.stash[CONFORMANCE].targets)
+    items.sort(key=lambda item: (order.index(target) if (target := target_of(item)) else -1,
+                                 isinstance(item, CaseItem) and item.waits))
+
+
+def target_of(item: pytest.Item) -> str:
+    """The target that an item is played on; none of those that are not scenarios."""
+    if isinstance(item, CaseItem):
+        return item.target
+    if isinstance(item, pytest.Function) and drawing.is_drawn(item):
+        return str(item.callspec.params["drawn"])
+    return ""
 
 
 # --- the run ------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ HERE = Path(__file__).parent
 MAX_LINES = 15  # of a failure's text
 
 
+Begun = dict[tuple[str, str], Future[dict[str, Any]]]  # by case and target
 UNTOLD = Profile("", (), ())  # of a target on another machine, until its greeting tells what that is
 
 
@@ -34,9 +36,10 @@ class Conformance:
                          for name, target in targets.items()}
         self.sessions = {name: Session(target) for name, target in targets.items()}
         self.pools = {name: ThreadPoolExecutor(target.agents, f"{name}-waits") for name, target in targets.items()}
-        self.players = {name: ThreadPoolExecutor(1, f"{name}-plays") for name in targets}
-        self.waiting: dict[tuple[str, str], Future[dict[str, Any]]] = {}
-        self.ahead: dict[tuple[str, str], Future[dict[str, Any]]] = {}
+        self.players = ThreadPoolExecutor(os.cpu_count(), "plays")
+        self.closed = False
+        self.waiting: Begun = {}
+        self.ahead: Begun = {}
 
     def marks(self) -> Iterator[str]:
         """The marks that cases bear, as pytest registers them."""
@@ -78,21 +81,35 @@ class Conformance:
             self.waiting[item.case.id, item.target] = begun
 
     def play_ahead(self, items: list[CaseItem]) -> None:
-        """Let every target play its cases one after the other, beside the other targets; a slow one holds up none."""
-        for item in items:
-            if not item.waits:
-                begun = self.players[item.target].submit(self.play, item.case, item.target)
-                self.ahead[item.case.id, item.target] = begun
+        """Let as many targets at once as there are processors play their cases; a slow one holds up no other."""
+        for name in self.targets:
+            own = [item for item in items if item.target == name]
+            self.ahead |= {(item.case.id, name): Future() for item in own}
+            self.players.submit(self.play_target, own)
+
+    def play_target(self, items: list[CaseItem]) -> None:
+        """Play the cases of one target as a run of it alone does."""
+        self.start_waiting(items)
+        for item in sorted(items, key=lambda item: item.waits):
+            key = item.case.id, item.target
+            told = self.ahead[key]
+            try:
+                told.set_result(self.waiting.pop(key).result() if item.waits else self.play(item.case, item.target))
+            except BaseException as problem:  # noqa: BLE001 - whatever it is, the one who collects it is to see it
+                told.set_exception(problem)
+            if self.closed:
+                break
 
     def run(self, case: Case, target: str) -> dict[str, Any]:
-        begun = self.waiting.pop((case.id, target), None) or self.ahead.pop((case.id, target), None)
+        begun = self.ahead.pop((case.id, target), None) or self.waiting.pop((case.id, target), None)
         return begun.result() if begun else self.play(case, target)
 
     def play(self, case: Case, target: str, own: bool = False) -> dict[str, Any]:
         return engine.run(case, self.sessions[target], self.clauses, self.profiles[target], own)
 
     def close(self) -> None:
-        pools = [*self.pools.values(), *self.players.values()]
+        self.closed = True
+        pools = [self.players, *self.pools.values()]
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
         for session in self.sessions.values():

@@ -154,13 +154,13 @@ def test_each_worker_writes_a_file_of_its_own(tmp_path: Path, usual: Run) -> Non
 
 
 def test_targets_go_on_beside_each_other(tmp_path: Path, usual: Run) -> None:
-    """One file, in the order of cases, with the verdicts that each target has alone."""
+    """One file, target by target, with the verdicts that each has alone."""
     entry = load.targets(targets.FILE)["native"]
     (tmp_path / "targets.yaml").write_text(json.dumps({"one": entry, "two": entry}))
     told = run(tmp_path, "-q", "--targets", tmp_path / "targets.yaml", "--target", "all", *FILES)
     assert told.code == 0
     assert [(record["case"], record["target"]) for record in told.records[1:-1]] == [
-        (record["case"], name) for record in usual.records[1:-1] for name in ("one", "two")]
+        (record["case"], name) for name in ("one", "two") for record in usual.records[1:-1]]
     for name in ("one", "two"):
         own = [record for record in told.records[1:-1] if record["target"] == name]
         assert verdicts(Run(0, "", [{}, *own, {}])) == verdicts(usual)
