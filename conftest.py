@@ -139,11 +139,12 @@ def played(session: pytest.Session, recording: Recording | None) -> Iterator[Non
             progress.targets(greetings)
             config.pluginmanager.register(progress)
         cases = [item for item in session.items if isinstance(item, CaseItem)]
-        conformance.start_waiting(cases)
         if recording:
             recording.begin(config.stash[HEADER])
-            if len(conformance.targets) > 1:  # every worker is given all items, but runs its share
-                conformance.play_ahead(cases)
+        if recording and len(conformance.targets) > 1:
+            conformance.play_ahead(cases)
+        else:  # a worker is given all items, but plays its share
+            conformance.start_waiting(cases)
         yield
     finally:
         conformance.close()
