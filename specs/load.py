@@ -557,10 +557,14 @@ def unmatched(profile_: Profile, every: Sequence[Case], drawn: Collection[str] =
 
     drawn: scenarios whose cases are drawn while the suite runs, as `suites/FILE::scenario`.
     """
+    ids: dict[str, list[str]] = {}
+    for case in every:
+        for clause in case.clauses:
+            ids.setdefault(clause, []).append(case.id)
     for deviation in profile_.deviations:
-        ids = [case.id for case in every if deviation.clause in case.clauses]
+        known = ids.get(deviation.clause, [])
         for text in deviation.cases:
-            if "suites/" + text.partition("[")[0] not in drawn and not any(map(pattern_of(text).fullmatch, ids)):
+            if "suites/" + text.partition("[")[0] not in drawn and not any(map(pattern_of(text).fullmatch, known)):
                 yield (f"{deviation.file}:{deviation.line}: the deviation from {deviation.clause} "
                        f"matches no case with {text}")
 

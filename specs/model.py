@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +118,11 @@ class Case:
     steps: tuple[Step, ...]
     line: int
 
-    @property
+    @cached_property
     def id(self) -> str:
         return f"{self.file}::{self.scenario}" + (f"[{self.variant}]" if self.variant else "")
 
-    @property
+    @cached_property
     def clauses(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(check.clause for step in self.steps for check in step.checks))
 

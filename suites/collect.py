@@ -65,7 +65,7 @@ class Conformance:
 
     def refuse_unmatched(self, items: Sequence[pytest.Item]) -> None:
         """Stop when a profile's entry has nothing to do with any case; items: those of the whole suite."""
-        every = [item.case for item in items if isinstance(item, CaseItem)]
+        every = list({item.case.id: item.case for item in items if isinstance(item, CaseItem)}.values())
         drawn = {drawing.scenario_of(item) for item in items if drawing.is_drawn(item)}
         for profile in self.profiles.values():
             for line in load.unmatched(profile, every, drawn):
