@@ -146,6 +146,8 @@ class Play:
         request = self.request(step)
         answer = self.agent.call(request, self.patience(step.verb, step))
         self.record(index, step, request, answer)
+        if step.verb == "close":
+            self.world.keep_port(step.name)
 
     def record(self, index: int, step: Step, request: str, answer: Answer) -> None:
         entry = Entry(step.text, step.verb, step.name, request, answer.observed(), index)
