@@ -84,15 +84,16 @@ class Conformance:
         """Let as many targets at once as there are processors play their cases; a slow one holds up no other."""
         for name in self.targets:
             own = [item for item in items if item.target == name]
-            self.ahead |= {(item.case.id, name): Future() for item in own}
-            self.players.submit(self.play_target, own)
+            ahead: Begun = {(item.case.id, name): Future() for item in own}
+            self.ahead |= ahead
+            self.players.submit(self.play_target, own, ahead)
 
-    def play_target(self, items: list[CaseItem]) -> None:
+    def play_target(self, items: list[CaseItem], ahead: Begun) -> None:
         """Play the cases of one target as a run of it alone does."""
         self.start_waiting(items)
         for item in sorted(items, key=lambda item: item.waits):
             key = item.case.id, item.target
-            told = self.ahead[key]
+            told = ahead[key]
             try:
                 told.set_result(self.waiting.pop(key).result() if item.waits else self.play(item.case, item.target))
             except BaseException as problem:  # noqa: BLE001 - whatever it is, the one who collects it is to see it
