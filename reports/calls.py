@@ -36,6 +36,7 @@ FORMS: Mapping[str, str] = {
     "sendto": "sendto({0:fd}, {data:text}, {data:size}, {flags:number}, {1:arguments})",
     "recv": "receive({0:fd}, {flags:number})",
     "recvfrom": "receive_from({0:fd}, {flags:number}, {0:receiver})",
+    "exchange": "exchange({0:fd}, {1:fd})",
     "getsockopt": "get_option({0:fd}, {1:level}, {1:number})",
     "setsockopt": "setsockopt({0:fd}, {1:level}, {1:number}, &(int){{{value:number}}}, sizeof(int))",
     "setsockopt SO_LINGER": "set_linger({0:fd}, {value:number})",

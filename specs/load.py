@@ -354,8 +354,9 @@ class Reader:
         """Names must have been introduced; some steps introduce new ones."""
         if verb in NO_REFERENCE:
             self.names.add(name)
-        elif name not in self.names:
-            fail(self.file, line, f"nothing is named {name!r}; named so far: {listing(self.names) or 'nothing'}")
+        for used in (name, operands.get("with", name)):
+            if used not in self.names:
+                fail(self.file, line, f"nothing is named {used!r}; named so far: {listing(self.names) or 'nothing'}")
         for to in listed(operands.get("to", ())):
             if ":" not in to and to not in self.names | self.words.addresses:
                 fail(self.file, line, f"no address {to!r}; it is a literal, one of {listing(self.words.addresses)}, "

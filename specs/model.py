@@ -72,7 +72,7 @@ class Check:
 
 
 # Operands that stand without their name when a step is shown as a C call.
-PLACES = ("to", "as", "backlog", "how", "data", "option", "events")
+PLACES = ("to", "with", "as", "backlog", "how", "data", "option", "events")
 
 
 @dataclass(frozen=True)

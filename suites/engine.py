@@ -21,6 +21,7 @@ WAITING_VERBS = ("accept-all", "close")  # of a full queue: its clients learn it
 PLACES = {  # operands that are words of their own in a request, in this order
     "bind": ("to",), "connect": ("to",), "connect-many": ("to",), "sendto": ("to",), "listen": ("backlog",),
     "shutdown": ("how",), "getsockopt": ("option",), "setsockopt": ("option",), "fcntl": ("cmd",), "accept": ("as",),
+    "exchange": ("with",),
     "socketpair": ("peer",), "epoll_ctl": ("as",), "dlsym": ("library",), "pthread_kill": ("signal",),
 }
 SPELT = {"namelen": "len", "sa_family": "family"}  # operands that the agent calls otherwise

@@ -352,6 +352,18 @@ static int make_pair(int domain, int type, int *s, int *peer)
     return returned;
 }
 
+/* What was accepted from a listener and has no name. */
+#define MOST_ENDS 256
+static int ends[MOST_ENDS], listener_of[MOST_ENDS], end_count;
+static int keep_end(int listener, int s)
+{
+    if (end_count < MOST_ENDS) {
+        ends[end_count] = s;
+        listener_of[end_count++] = listener;
+    }
+    return s;
+}
+
 /* Empty the queue; the accepted sockets stay open. */
 #include <poll.h>
 static int accept_all(int s)
@@ -360,7 +372,7 @@ static int accept_all(int s)
     char text[16];
     int count = 0;
     for (; poll(&queue, 1, 0) > 0; count++)
-        if (accept(s, NULL, NULL) < 0)
+        if (keep_end(s, accept(s, NULL, NULL)) < 0)
             return -1;
     snprintf(text, sizeof text, "%d", count);
     tell("accepted", text);
@@ -380,6 +392,85 @@ static int receive(int s, int flags)
 {
     char data[LARGEST_DATA];
     return take_data(recv(s, data, sizeof data, flags), data);
+}
+
+#define ALL_BYTES 256
+static int pass_on(int s, const char *sent)
+{
+    return send(s, sent, ALL_BYTES, 0) == ALL_BYTES;
+}
+
+/* Receive these bytes; -1, or whether all came; if not, how many came right. */
+#include <poll.h>
+static int arrived(const char *way, int s, const char *sent)
+{
+    char data[ALL_BYTES], text[32];
+    int found = 0, right = 0;
+    ssize_t got = 1;
+    for (; got > 0 && found < ALL_BYTES; found += (int)got) {
+        struct pollfd wanted = {s, POLLIN, 0};
+        poll(&wanted, 1, -1);
+        got = recv(s, data + found, (size_t)(ALL_BYTES - found), 0);
+        if (got < 0)
+            return -1;
+    }
+    while (right < found && data[right] == sent[right])
+        right++;
+    snprintf(text, sizeof text, "%s-%d-of-%d", way, right, ALL_BYTES);
+    if (right < ALL_BYTES)
+        tell("data", text);
+    return right == ALL_BYTES;
+}
+
+static int option_of(int s, int option)
+{
+    int got = 0;
+    socklen_t size = sizeof got;
+    getsockopt(s, SOL_SOCKET, option, &got, &size);
+    return got;
+}
+
+/* The listener's end on which data comes, of those that accept_all() took and of who is next; any other socket itself. */
+#include <poll.h>
+static int server_end(int s)
+{
+    int listens = option_of(s, SO_ACCEPTCONN);
+    while (listens) {
+        char data;
+        struct pollfd wanted[1 + MOST_ENDS] = {{s, POLLIN, 0}};
+        for (int i = 0; i < end_count; i++) {
+            wanted[1 + i].fd = listener_of[i] == s ? ends[i] : -1;
+            wanted[1 + i].events = POLLIN;
+        }
+        poll(wanted, 1 + (nfds_t)end_count, -1);
+        for (int i = 0; i < end_count; i++)
+            if (wanted[1 + i].revents && recv(ends[i], &data, 1, MSG_PEEK) > 0)
+                return ends[i];
+            else if (wanted[1 + i].revents)
+                ends[i] = -1; /* somebody who has gone */
+        if (wanted[0].revents && keep_end(s, accept(s, NULL, NULL)) < 0)
+            return -1;
+    }
+    return s;
+}
+
+/* Send every byte there is each way; tells whether all arrives, and as it was. A datagram socket there has no peer. */
+static int exchange(int here, int there)
+{
+    char up[ALL_BYTES], down[ALL_BYTES];
+    struct name name;
+    int came;
+    name.len = LARGEST;
+    for (int i = 0; i < ALL_BYTES; i++)
+        up[i] = down[ALL_BYTES - 1 - i] = (char)i;
+    if (getpeername(here, &name.u.sa, &name.len) < 0 || !pass_on(here, up) || (there = server_end(there)) < 0)
+        return -1;
+    came = arrived("there", there, up);
+    if (came > 0 && option_of(there, SO_TYPE) != SOCK_DGRAM)
+        came = pass_on(there, down) ? arrived("back", here, down) : -1;
+    if (came > 0)
+        tell("data", "whole");
+    return came < 0 ? -1 : 0;
 }
 
 static int receive_from(int s, int flags, struct name *name)

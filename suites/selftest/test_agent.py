@@ -176,6 +176,13 @@ send client data=a%20b%25%00c                         ok
 recv accepted                                         ok data=a%20b%25%00c
 send client data=                                     ok
 recv client flags=MSG_DONTWAIT                        EAGAIN
+exchange client accepted                              ok data=whole
+exchange accepted client                              ok data=whole
+send client data=before                               ok
+exchange client accepted                              ok data=there-0-of-256
+recv accepted                                         ok data=.+
+exchange server client                                ENOTCONN
+exchange client nobody                                error exchange: .+
 send server data=a                                    ENOTCONN|EPIPE
 send client                                           error send: .+
 wait client poll output                               ok ready=output

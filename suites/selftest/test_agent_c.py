@@ -258,6 +258,43 @@ CONVERSATIONS = {
         getsockopt refused SO_ERROR
         reset
         """,
+    "data each way": """
+        socket server AF_INET SOCK_STREAM
+        bind server inet:127.0.0.1:0
+        listen server 5
+        socket a AF_INET SOCK_STREAM
+        exchange a server
+        connect a <server>
+        exchange a server
+        exchange a server
+        socket gone AF_INET SOCK_STREAM
+        connect gone <server>
+        close gone
+        socket b AF_INET SOCK_STREAM flags=SOCK_NONBLOCK
+        connect b <server>
+        wait b poll output
+        accept-all server
+        exchange b server
+        exchange a server
+        socketpair c d AF_UNIX SOCK_SEQPACKET
+        exchange c d
+        exchange d c
+        send c odd
+        exchange c d
+        shutdown d SHUT_WR
+        exchange c d
+        close d
+        exchange c d
+        socket heard AF_INET SOCK_DGRAM
+        bind heard inet:127.0.0.1:0
+        socket talker AF_INET SOCK_DGRAM
+        exchange talker heard
+        connect talker <heard>
+        exchange talker heard
+        exchange a
+        exchange a server server
+        reset
+        """,
     "arguments": """
         socket server AF_INET SOCK_STREAM
         bind server inet:127.0.0.1:0
@@ -473,7 +510,7 @@ TALKS = {
        for name, (domain, loopback) in LOOPBACKS.items()},
     **{f"paths-{kind}-{type_}": CONVERSATIONS["paths"].format(kind=kind, type=type_)
        for kind in ("unix", "abstract") for type_ in ("SOCK_STREAM", "SOCK_SEQPACKET")},
-    **{name: CONVERSATIONS[name] for name in ("pending", "arguments", "options", "files", "threads")},
+    **{name: CONVERSATIONS[name] for name in ("pending", "data each way", "arguments", "options", "files", "threads")},
 }
 
 
