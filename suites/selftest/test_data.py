@@ -1,0 +1,110 @@
+"""Data is checked wherever a connection is made: where it arrives altered, every such case fails.
+
+A connect() that returns 0 and does not connect well is seen by nothing but what is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from fixtures import targets
+from fixtures.targets import Session
+from specs import load
+from specs.judge import judge
+from specs.model import FAILING, Case, Profile, Transcript
+from suites import engine
+from suites.selftest import faulty
+from suites.selftest.house import cases, clauses
+
+# Scenarios in which a connection is made and no data is looked at, with the reason.
+CLOSED = "the listener closes before it accepts: nobody is at the other end"
+SHUT_DOWN = "what shutdown() before connect() leaves of the connection is the scenario's own question"
+EITHER = "its axis or chance chooses one of two listeners; lifecycle/name.yaml::leads-to-the-one-named has such data"
+UNCHECKED = {
+    "lifecycle/self.yaml::by-accident": "own-address has such data; what waited here would keep the network's one port",
+    "lifecycle/closed-listener.yaml::shown-by-poll": CLOSED,
+    "lifecycle/closed-listener.yaml::told-by-connect": CLOSED,
+    "lifecycle/closed-listener.yaml::told-by-recv": CLOSED,
+    "lifecycle/closed-listener.yaml::told-by-send": CLOSED,
+    "unix/ECONNRESET.yaml::listener-closes-before-accept": CLOSED,
+    "unix/namespaces.yaml::path": "its listener is the laboratory's, outside the target, which accepts nobody",
+    "lifecycle/shutdown.yaml::then-connects": SHUT_DOWN,
+    "lifecycle/shutdown.yaml::then-sends": SHUT_DOWN,
+    "interruption/threads.yaml::different-addresses": EITHER,
+    "interruption/threads.yaml::overtaken-by-path": EITHER,
+    "states/connect.yaml::never-connected": EITHER,
+    "states/connect.yaml::never-connected-by-path": EITHER,
+    "states/connect.yaml::failed-by-path": EITHER,
+}
+
+
+def scenario(case: Case) -> str:
+    return f"{case.file}::{case.scenario}".removeprefix("suites/")
+
+
+@cache
+def chosen() -> dict[str, Case]:
+    """A case of each scenario of streams."""
+    return {scenario(case): case for case in cases() if case.axes.get("type") in ("SOCK_STREAM", "SOCK_SEQPACKET")}
+
+
+class Altered:
+    """What the cases do where each first byte arrives altered; those that wait are begun at once."""
+
+    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
+        file = folder / "targets.yaml"
+        file.write_text(faulty.target("altered", faulty.ALTERED))
+        (target,) = targets.choose(load.targets(file), ["altered"]).values()
+        self.session = Session(target)
+        self.session.open()
+        self.profile: Profile = load.profile(self.session.target.platform, clauses())
+        self.waiting = {name: pool.submit(self.play, case, True) for name, case in chosen().items()
+                        if engine.waits(case, self.profile.of(case))}
+
+    def play(self, case: Case, own: bool = False) -> Transcript:
+        return engine.play(case, self.session, own, self.profile.of(case))
+
+    def of(self, name: str) -> Transcript:
+        waiting: Future[Transcript] | None = self.waiting.get(name)
+        return waiting.result() if waiting else self.play(chosen()[name])
+
+
+@pytest.fixture(scope="module")
+def altered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Altered]:
+    with ThreadPoolExecutor(24) as pool:
+        made = Altered(tmp_path_factory.mktemp("altered"), pool)
+        yield made
+        made.session.close()
+
+
+def connects(transcript: Transcript) -> bool:
+    """Whether a step makes a connection: a connect() that returns 0, or one that goes on until there is a peer."""
+    begun: set[str] = set()
+    for entry in transcript.entries:
+        ret, dissolves = entry.observed["ret"], "unspec:" in entry.request or "bytes:" in entry.request
+        if entry.step is None or dissolves:
+            continue
+        if entry.verb in ("connect", "pthread_join") and ret == "ok" and "thread=" not in entry.request:
+            return True
+        if entry.verb == "connect":
+            begun.add(entry.subject)
+        if entry.verb == "getpeername" and ret == "ok" and entry.subject in begun:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("name", sorted(chosen()))
+def test_altered_data_fails(altered: Altered, name: str) -> None:
+    transcript = altered.of(name)
+    judgement = judge(chosen()[name], transcript, clauses(), altered.profile)
+    if judgement.verdict == "unsupported":
+        pytest.skip(judgement.reason)
+    if connects(transcript):
+        assert (judgement.verdict in FAILING) != (name in UNCHECKED), judgement.reason
+    else:
+        assert name not in UNCHECKED, "no connection is made"
