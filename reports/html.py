@@ -41,7 +41,7 @@ def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> Non
         verdicts=VERDICTS, topics=topics(results), errnos=errnos(results),
         targets=sheets.targets(results), documents=sheets.documents(results, clauses),
         remarks=sheets.remarks(results, clauses), reasons=sheets.reasons(results),
-        data=printable(index(results, clauses)) | {"open": every}, sheaves=map(packed, details(results, clauses)))
+        data=printable(index(results, clauses)) | {"open": every}, chunks=map(packed, details(results, clauses)))
     out.writelines(page)
 
 
@@ -103,12 +103,12 @@ def index(results: Results, clauses: Clauses) -> dict[str, Any]:
                     for one in results.columns],
         "clauses": {leaf.clause: clause(leaf.document, leaf.clause, clauses) for leaf in leaves},
         "rows": rows,
-        "cases": [{**case, "sheaf": at} for at, sheaf in enumerate(sheaves(results))
-                  for case in (case_index(*one) for one in sheaf)],
+        "cases": [{**case, "chunk": at} for at, chunk in enumerate(chunks(results))
+                  for case in (case_index(*one) for one in chunk)],
     }
 
 
-def sheaves(results: Results) -> Iterator[list[tuple[str, Mapping[str, Record]]]]:
+def chunks(results: Results) -> Iterator[list[tuple[str, Mapping[str, Record]]]]:
     """The cases of each scenario file, with their records by target."""
     for _, cases in groupby(results.cases.items(), lambda item: item[0].partition("::")[0]):
         yield list(cases)
@@ -123,9 +123,9 @@ def case_index(case: str, records: Mapping[str, Record]) -> dict[str, Any]:
 
 def details(results: Results, clauses: Clauses) -> Iterator[dict[str, Any]]:
     """What each target did in each case of a scenario file, by case, and how to do it again."""
-    for sheaf in sheaves(results):
+    for chunk in chunks(results):
         yield {case: case_data(records, results.columns) | {"program": program(records, results.columns, clauses)}
-               for case, records in sheaf}
+               for case, records in chunk}
 
 
 def program(records: Mapping[str, Record], columns: Sequence[Column], clauses: Clauses) -> dict[str, Any]:

@@ -252,16 +252,16 @@
 
   // What a case did is kept deflated, all of a scenario file together, until someone asks for it.
 
-  const sheaves = document.getElementsByClassName("sheaf");
-  const unpacked = new Map(); // the number of a sheaf -> the promise of its cases
+  const chunks = document.getElementsByClassName("chunk");
+  const unpacked = new Map(); // the number of a chunk -> the promise of its cases
 
-  function details({id, sheaf}) {
-    if (!unpacked.has(sheaf)) {
-      const bytes = Uint8Array.from(atob(sheaves[sheaf].textContent), (letter) => letter.charCodeAt(0));
+  function details({id, chunk}) {
+    if (!unpacked.has(chunk)) {
+      const bytes = Uint8Array.from(atob(chunks[chunk].textContent), (letter) => letter.charCodeAt(0));
       const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-      unpacked.set(sheaf, new Response(inflated).json());
+      unpacked.set(chunk, new Response(inflated).json());
     }
-    return unpacked.get(sheaf).then((cases) => cases[id]);
+    return unpacked.get(chunk).then((cases) => cases[id]);
   }
 
   let asked = null; // the case that is to be shown; another may be asked for before it is unpacked

@@ -267,8 +267,8 @@ def page_data(page: str) -> Any:
 
 def page_details(page: str, case: Any) -> Any:
     """What the page unpacks when a case of its index is opened."""
-    sheaf = re.findall(r'<script type="text/plain" class="sheaf">(.*?)</script>', page)[case["sheaf"]]
-    return json.loads(zlib.decompress(base64.b64decode(sheaf)))[case["id"]]
+    chunk = re.findall(r'<script type="text/plain" class="chunk">(.*?)</script>', page)[case["chunk"]]
+    return json.loads(zlib.decompress(base64.b64decode(chunk)))[case["id"]]
 
 
 def test_html_matrix_is_one_file_that_holds_the_cases(write: Write, report: Report, tmp_path: Path) -> None:
@@ -294,8 +294,8 @@ def test_calls_of_several_targets_are_aligned(write: Write) -> None:
     filler = long["steps"][0] | {"text": "connect(filler, peer)", "observed": {"ret": "EINPROGRESS"}}
     long["steps"][1:1] = [filler, filler]
     gathered = results.gather([write(short, long, head=header(native="1", gvisor="2"))])
-    [sheaf] = html.details(gathered, CLAUSES)
-    [case] = sheaf.values()
+    [chunk] = html.details(gathered, CLAUSES)
+    [case] = chunk.values()
     assert [step["text"] for step in case["steps"]] == [
         "listen(peer, 1)", "connect(filler, peer)", "connect(filler, peer)", "socket(client)",
         "connect(client, peer)"]
