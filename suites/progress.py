@@ -28,9 +28,14 @@ class Progress:
             self.terminal.write_line(f"{name}: {state}")
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """The first case that still waits tells how many do, and the longest that a timer of theirs can last."""
+        """The first case that still waits tells how many do, and the longest that a timer of theirs can last.
+
+        Of several targets each has its own time: nothing is told.
+        """
+        if self.told or not isinstance(item, CaseItem) or not item.waits or len(self.conformance.targets) > 1:
+            return
         left = sum(not begun.done() for begun in self.conformance.waiting.values())
-        if isinstance(item, CaseItem) and item.waits and left and not self.told:
+        if left:
             seconds = max(0.0, self.begun + engine.TIMER_PATIENCE_S - time.monotonic())
             self.terminal.write_line(f"waiting for {left} cases; the longest timer ends within {seconds:.0f} s")
             self.told = True

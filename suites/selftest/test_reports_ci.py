@@ -235,7 +235,7 @@ def test_terminal_is_told_once_what_is_waited_for() -> None:
     lines: list[str] = []
     begun: Future[Json] = Future()
     terminal = SimpleNamespace(write_line=lines.append)
-    conformance = SimpleNamespace(waiting={("a", "native"): begun, ("b", "native"): begun})
+    conformance = SimpleNamespace(waiting={("a", "native"): begun, ("b", "native"): begun}, targets={"native": None})
     waiting = progress.Progress(cast("Any", terminal), cast("Any", conformance))
     for _ in range(2):
         waiting.pytest_runtest_setup(cast("Any", Waiting()))
@@ -244,6 +244,15 @@ def test_terminal_is_told_once_what_is_waited_for() -> None:
     begun.set_result({})
     progress.Progress(cast("Any", terminal), cast("Any", conformance)).pytest_runtest_setup(cast("Any", Waiting()))
     assert len(lines) == 1
+
+
+def test_terminal_is_told_nothing_of_what_several_targets_wait_for() -> None:
+    lines: list[str] = []
+    begun: Future[Json] = Future()
+    terminal = SimpleNamespace(write_line=lines.append)
+    conformance = SimpleNamespace(waiting={("a", "native"): begun}, targets={"native": None, "musl": None})
+    progress.Progress(cast("Any", terminal), cast("Any", conformance)).pytest_runtest_setup(cast("Any", Waiting()))
+    assert lines == []
 
 
 # --- the scripts of the workflow ----------------------------------------------------------------------------
