@@ -16,10 +16,11 @@ from specs.model import SpecError
 from suites import drawing
 from suites.collect import CONFORMANCE, RESULTS, CaseItem, Conformance, ScenarioFile
 from suites.progress import Progress
-from suites.record import Recorder, header
+from suites.record import Recording, header
 
 ROOT = Path(__file__).parent
 SELFTEST = ROOT / "suites" / "selftest"
+HEADER = pytest.StashKey[Mapping[str, Any]]()  # of the result file, as the process that plays makes it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -128,7 +129,10 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 
 @contextlib.contextmanager
 def played(session: pytest.Session, recording: Recording | None) -> Iterator[None]:
-    """Start the targets, tell what they say of themselves, begin the cases that wait; close all at the end."""
+    """Start the targets, tell what they say of themselves, begin the cases that wait; close all at the end.
+
+    recording: of this process; a worker has none.
+    """
     config, conformance = session.config, session.config.stash[CONFORMANCE]
     try:
         greetings = conformance.open()
@@ -141,9 +145,9 @@ def played(session: pytest.Session, recording: Recording | None) -> Iterator[Non
         cases = [item for item in session.items if isinstance(item, CaseItem)]
         if recording:
             recording.begin(config.stash[HEADER])
-        if recording and len(conformance.targets) > 1:
+        if len(conformance.targets) > 1 and not is_worker(config):  # which is given all items, but plays its share
             conformance.play_ahead(cases)
-        else:  # a worker is given all items, but plays its share
+        else:
             conformance.start_waiting(cases)
         yield
     finally:
@@ -169,64 +173,3 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             report.connect_header = item.config.stash[HEADER]
             del item.config.stash[HEADER]
     return report
-
-
-HEADER = pytest.StashKey[Mapping[str, Any]]()  # of the result file, as the process that plays makes it
-
-
-class Recording:
-    """Writes the results of a run, in the process that the user started.
-
-    One file; with --dist=each one for every worker, which runs all cases and may be on another system: NAME-gw0.jsonl.
-    """
-
-    def __init__(self, path: Path, each: bool) -> None:
-        """OSError when the file cannot be written."""
-        self.path, self.each = path, each
-        self.whole = True
-        self.recorders = {} if each else {"": Recorder(path)}
-
-    @classmethod
-    def of(cls, config: pytest.Config) -> Recording:
-        path = Path(config.getoption("--results"))
-        try:
-            recording = cls(path, config.getoption("dist", "no") == "each")
-        except OSError as problem:
-            raise pytest.UsageError(f"--results: {path} cannot be written: {problem.strerror}") from None
-        config.pluginmanager.register(recording)
-        return recording
-
-    def recorder(self, worker: str) -> Recorder:
-        name = worker if self.each else ""
-        if name not in self.recorders:
-            self.recorders[name] = Recorder(self.path.with_stem(f"{self.path.stem}-{name}"))
-        return self.recorders[name]
-
-    def begin(self, head: Mapping[str, Any]) -> None:
-        self.recorder("").begin(head)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed and not getattr(report, "connect_results", []):
-            self.whole = False  # the suite itself is wrong, and a case is without a result
-        if not hasattr(report, "connect_results"):
-            return
-        recorder = self.recorder(getattr(report, "worker_id", ""))
-        if hasattr(report, "connect_header"):
-            recorder.begin(report.connect_header)
-        for result in report.connect_results:
-            recorder.result(result)
-
-    def footer(self) -> None:
-        if self.whole:
-            for recorder in self.recorders.values():
-                recorder.footer()
-
-    def close(self) -> None:
-        for recorder in self.recorders.values():
-            recorder.close()
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.section("connect() conformance")
-        for recorder in self.recorders.values():
-            for line in recorder.summary():
-                terminalreporter.write_line(line)

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+import pytest
+
 from specs.model import VERDICTS
 
 SCHEMA = 1
@@ -67,6 +69,65 @@ class Recorder:
         for (target, reason), count in sorted(self.unsupported.items()):
             yield f"unsupported on {target}, {count} case{'s' if count > 1 else ''}: {reason}"
         yield f"results: {self.path}"
+
+
+class Recording:
+    """Writes the results of a run, in the process that the user started.
+
+    One file; with --dist=each one for every worker, which runs all cases and may be on another system: NAME-gw0.jsonl.
+    """
+
+    def __init__(self, path: Path, each: bool) -> None:
+        """OSError when the file cannot be written."""
+        self.path, self.each = path, each
+        self.whole = True
+        self.recorders = {} if each else {"": Recorder(path)}
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Recording:
+        path = Path(config.getoption("--results"))
+        try:
+            recording = cls(path, config.getoption("dist", "no") == "each")
+        except OSError as problem:
+            raise pytest.UsageError(f"--results: {path} cannot be written: {problem.strerror}") from None
+        config.pluginmanager.register(recording)
+        return recording
+
+    def recorder(self, worker: str) -> Recorder:
+        name = worker if self.each else ""
+        if name not in self.recorders:
+            self.recorders[name] = Recorder(self.path.with_stem(f"{self.path.stem}-{name}"))
+        return self.recorders[name]
+
+    def begin(self, head: Mapping[str, Any]) -> None:
+        self.recorder("").begin(head)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not getattr(report, "connect_results", []):
+            self.whole = False  # the suite itself is wrong, and a case is without a result
+        if not hasattr(report, "connect_results"):
+            return
+        recorder = self.recorder(getattr(report, "worker_id", ""))
+        if hasattr(report, "connect_header"):
+            recorder.begin(report.connect_header)
+        for result in report.connect_results:
+            recorder.result(result)
+
+    def footer(self) -> None:
+        """Mark the files of a whole run; one in which nothing was played has no header, and gets no footer."""
+        for recorder in self.recorders.values():
+            if self.whole and recorder.begun:
+                recorder.footer()
+
+    def close(self) -> None:
+        for recorder in self.recorders.values():
+            recorder.close()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.section("connect() conformance")
+        for recorder in self.recorders.values():
+            for line in recorder.summary():
+                terminalreporter.write_line(line)
 
 
 def header(targets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
