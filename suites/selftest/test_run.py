@@ -288,6 +288,35 @@ def test_a_run_in_which_the_suite_itself_fails_is_torn(tmp_path: Path, monkeypat
     assert "ZeroDivisionError" in told.text
 
 
+LATE = """
+import os
+from suites.collect import Conformance
+
+start_waiting = Conformance.start_waiting
+
+
+def start_late(conformance, items):
+    while (items[0].case.id, items[0].target) in conformance.ahead:
+        os.sched_yield()
+    start_waiting(conformance, items)
+
+
+Conformance.start_waiting = start_late
+"""
+
+
+def test_what_is_collected_before_its_target_comes_to_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of two targets plays nothing until pytest waits for its first result."""
+    (tmp_path / "late.py").write_text(LATE)
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
+    entry = {"about": "this machine", "start": ["{python}", "{agent}"], "platform": "{host}", "lab": False}
+    (tmp_path / "targets.yaml").write_text(json.dumps({"one": entry, "two": entry}))
+    told = run(tmp_path, "-q", "-p", "late", "--targets", tmp_path / "targets.yaml", "--target", "all", FILES[0])
+    assert (told.code, told.records[-1]["kind"]) == (0, "footer")
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """A copy of the suite, to be broken."""
