@@ -354,11 +354,11 @@ static int make_pair(int domain, int type, int *s, int *peer)
 
 /* What was accepted from a listener and has no name. */
 #define MOST_ENDS 256
-static int ends[MOST_ENDS], listener_of[MOST_ENDS], end_count;
+static int accepted_ends[MOST_ENDS], listener_of[MOST_ENDS], end_count;
 static int keep_end(int listener, int s)
 {
     if (end_count < MOST_ENDS) {
-        ends[end_count] = s;
+        accepted_ends[end_count] = s;
         listener_of[end_count++] = listener;
     }
     return s;
@@ -439,15 +439,15 @@ static int server_end(int s)
         char data;
         struct pollfd wanted[1 + MOST_ENDS] = {{s, POLLIN, 0}};
         for (int i = 0; i < end_count; i++) {
-            wanted[1 + i].fd = listener_of[i] == s ? ends[i] : -1;
+            wanted[1 + i].fd = listener_of[i] == s ? accepted_ends[i] : -1;
             wanted[1 + i].events = POLLIN;
         }
         poll(wanted, 1 + (nfds_t)end_count, -1);
         for (int i = 0; i < end_count; i++)
-            if (wanted[1 + i].revents && recv(ends[i], &data, 1, MSG_PEEK) > 0)
-                return ends[i];
+            if (wanted[1 + i].revents && recv(accepted_ends[i], &data, 1, MSG_PEEK) > 0)
+                return accepted_ends[i];
             else if (wanted[1 + i].revents)
-                ends[i] = -1; /* somebody who has gone */
+                accepted_ends[i] = -1; /* somebody who has gone */
         if (wanted[0].revents && keep_end(s, accept(s, NULL, NULL)) < 0)
             return -1;
     }
