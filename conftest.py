@@ -154,6 +154,16 @@ def played(session: pytest.Session, recording: Recording | None) -> Iterator[Non
         conformance.close()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of pytest-xdist with a Python of its own keeps the search path of that.
+
+    xdist gives a local worker the path of this Python, and leaves one alone that is not local.
+    """
+    if node.gateway.spec.python:
+        node.gateway.spec.popen = None
+
+
 def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
