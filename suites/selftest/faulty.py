@@ -47,7 +47,7 @@ def alter_data() -> None:
 
 def target(name: str, fault: str) -> str:
     """The entry of a targets file."""
-    return (f"{name}:\n  about: {fault} where connect() fails\n  start: ['{{python}}', '{__file__}', {fault}]\n"
+    return (f"{name}:\n  about: this machine, with the fault {fault}\n  start: ['{{python}}', '{__file__}', {fault}]\n"
             f"  platform: '{{host}}'\n  environment: {{PYTHONPATH: '{Path(agent.__file__).parents[1]}'}}\n")
 
 

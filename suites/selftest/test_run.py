@@ -153,6 +153,21 @@ def test_each_worker_writes_a_file_of_its_own(tmp_path: Path, usual: Run) -> Non
         assert records[-1]["counts"] == usual.records[-1]["counts"]
 
 
+def test_a_worker_of_another_python_has_the_search_path_of_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both import a module of one name; which of the two it was tells whose path a worker has."""
+    for name, text in (("here", ""), ("there", f"open({str(tmp_path / 'seen')!r}, 'w').close()\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "whose.py").write_text(text)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path}/there exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}/here")
+    told = run(tmp_path, "--dist=each", "--tx", f"popen//python={python}", "-p", "whose", "-q", FILES[0])
+    assert (told.code, (tmp_path / "seen").exists()) == (0, True)
+
+
 def test_targets_go_on_beside_each_other(tmp_path: Path, usual: Run) -> None:
     """One file, target by target, with the verdicts that each has alone."""
     entry = load.targets(targets.FILE)["native"]
