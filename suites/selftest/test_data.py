@@ -79,6 +79,7 @@ def altered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Altered]:
     with ThreadPoolExecutor(24) as pool:
         made = Altered(tmp_path_factory.mktemp("altered"), pool)
         yield made
+        pool.shutdown(cancel_futures=True)  # another worker of pytest-xdist looks at what was not asked for here
         made.session.close()
 
 

@@ -62,6 +62,7 @@ def native() -> Iterator[Native]:
     with ThreadPoolExecutor(24) as pool:
         made = Native(pool)
         yield made
+        pool.shutdown(cancel_futures=True)  # another worker of pytest-xdist looks at what was not asked for here
         made.session.close()
 
 
