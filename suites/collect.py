@@ -51,7 +51,7 @@ class Conformance:
 
     def open(self) -> dict[str, Any]:
         """Start every target, all at once; what each says of itself."""
-        for opened in [self.pools[name].submit(session.open) for name, session in self.sessions.items()]:
+        for opened in [self.pools[name].submit(engine.make_ready, session) for name, session in self.sessions.items()]:
             opened.result()
         for name, session in self.sessions.items():
             if self.profiles[name] is UNTOLD and session.greeting:

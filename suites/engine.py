@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from fixtures import world
+from fixtures import check, world
 from fixtures.targets import Agent, AgentError, Answer, Session, Unavailable
 from fixtures.world import Unresolved, Unsupported, World
 from specs.judge import Judgement, is_errno, judge
@@ -71,8 +71,7 @@ class Play:
         self.has_timer = has_timer(case)
         self.transcript = Transcript()
         self.given = ""
-        self.world = World(self.fixture_call, case.axes, session.worlds(), session.absent,
-                           session.greeting.get("ignores", "").split(","))
+        self.world = World(self.fixture_call, case.axes, session.worlds(), session.absent, check.of(session))
 
     def run(self) -> Transcript:
         started = time.perf_counter()
@@ -141,14 +140,14 @@ class Play:
             self.probe(index, step)
             return
         if step.name in self.world.silent:
-            raise Unsupported(f"no queue is ever full; the silent neighbour that stands for {step.name} makes no calls")
+            raise Unsupported(f"a silent host stands in for the full queue of {step.name}, and makes no calls")
         if step.verb == "accept-all":
-            self.world.withdraw_fillers(step.name)
+            self.world.make_space(step.name)
         request = self.request(step)
         answer = self.agent.call(request, self.patience(step.verb, step))
         self.record(index, step, request, answer)
         if step.verb == "close":
-            self.world.keep_port(step.name)
+            self.world.reserve_port(step.name)
 
     def record(self, index: int, step: Step, request: str, answer: Answer) -> None:
         entry = Entry(step.text, step.verb, step.name, request, answer.observed(), index)
@@ -215,9 +214,16 @@ def spelt(key: str, value: Any) -> str:
     return quote(str(value)) if key == "data" else str(value)
 
 
+def make_ready(session: Session) -> None:
+    """Start a target, and find out its properties."""
+    session.open()
+    if not session.unavailable:
+        check.of(session)
+
+
 def play(case: Case, session: Session, own: bool = False, declared: Sequence[Deviation] = ()) -> Transcript:
     """Play a case on a target. declared: what the platform's page has on the case."""
-    session.open()
+    make_ready(session)
     if session.unavailable:
         return Transcript(ended=("unsupported", session.unavailable))
     lack = lacks(case, session.greeting)
