@@ -69,6 +69,7 @@ class Play:
         self.may_block = {deviation.clause for deviation in declared if deviation.observed == "blocks"}
         self.may_miss = any(deviation.observed == "unresolved" for deviation in declared)
         self.has_timer = has_timer(case)
+        self.given_timer = False  # whether the fixture that is being brought about waits for a timer itself
         self.transcript = Transcript()
         self.given = ""
         self.world = World(self.fixture_call, case.axes, session.worlds(), session.absent, check.of(session))
@@ -78,9 +79,10 @@ class Play:
         try:
             for given in self.case.given:
                 self.given = given.name
+                self.given_timer = world.has_timer(given.fixture, given.operands)
                 world.give(self.world, given.fixture, given.name, given.operands)
             for index, step in enumerate(self.case.steps):
-                self.given = ""
+                self.given, self.given_timer = "", False
                 self.step(index, step)
         except Unsupported as lack:
             self.transcript.ended = ("unsupported", str(lack))
@@ -111,9 +113,10 @@ class Play:
             return self.usual_patience
         if step and not step.checks and self.may_miss:
             return self.usual_patience
-        if self.has_timer and verb in TIMED_VERBS:
-            return TIMER_PATIENCE_S
-        return self.usual_patience * PATIENCE_FACTOR
+        if step and step.verb == "connect" and self.world.always_blocks:
+            return self.usual_patience
+        timer = self.has_timer if step else self.given_timer
+        return TIMER_PATIENCE_S if timer and verb in TIMED_VERBS else self.usual_patience * PATIENCE_FACTOR
 
     def fixture_call(self, verb: str, request: str) -> Answer:
         """A call made for a given thing, or for a step that needs more than one."""

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fixtures import targets
+from fixtures.checked import Checked
 from fixtures.targets import Session, Target
 from specs import load
 from specs.model import Case, Citation, Clause, Profile
@@ -63,6 +64,7 @@ def start(log: Path) -> Iterator[Start]:
     def start_(way: str, patience: float = 10.0, **more: Any) -> Session:
         command = (sys.executable, "-I", "-S", str(MINIATURE), way, str(log))
         sessions.append(Session(Target("toy", "a toy", command, "toy", lab=False, patience=patience, **more)))
+        sessions[-1].checked = Checked()  # its agents are counted, and the check would start more
         return sessions[-1]
 
     yield start_

@@ -1,0 +1,126 @@
+"""The check of a target: what it finds out of kernels that are imitated call by call, and of agents that lie."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures import check, targets
+from fixtures.checked import Checked, Pacer, Queue
+from fixtures.targets import Session, Target
+from fixtures.world import World
+from specs import load
+from suites import check as command
+
+MINIATURE = Path(__file__).parent / "miniature.py"
+Answer = targets.Answer
+
+
+class Kernel:
+    """A TCP of one listener at a time: how many connections it admits by each backlog, and what comes after them."""
+
+    def __init__(self, admits: dict[int, int], then: str, gate: bool = False) -> None:
+        self.admits, self.then, self.gate = admits, then, gate
+        self.backlogs: dict[str, int] = {}
+        self.queued: dict[str, int] = {}
+        self.gated: set[str] = set()
+        self.state: dict[str, str] = {}
+
+    def __call__(self, verb: str, request: str) -> Answer:
+        _, name, *rest = request.split()
+        if verb == "getsockname":
+            return Answer("ok", {"name": f"inet:{name}:1"})
+        if verb == "listen":
+            self.backlogs[name], self.queued[name] = int(rest[0]), 0
+        if verb == "setsockopt" and rest[0] in check.GATES.values():
+            if not self.gate:
+                return Answer("unsupported", reason=f"no {rest[0]} on this platform")
+            self.gated.add(name)
+        if verb == "connect":
+            return self.connect(name, rest[0].split(":")[1])
+        if verb == "getpeername":
+            return Answer("ok", {"name": "inet:peer:1"}) if self.state[name] == "connected" else Answer("ENOTCONN")
+        if verb == "poll":
+            seen = {"pending": "", "reset": "POLLHUP"}.get(self.state.get(name, ""), "POLLOUT")
+            return Answer("ok", {"revents": seen})
+        return Answer("ok")
+
+    def connect(self, name: str, listener: str) -> Answer:
+        self.queued[listener] += 1
+        full = self.queued[listener] > self.admits.get(self.backlogs[listener], 1000)
+        self.state[name] = "pending" if listener in self.gated else self.then if full else "connected"
+        if self.state[name].startswith("E"):
+            return Answer(self.state[name])
+        return Answer("ok" if self.state[name] == "connected" else "EINPROGRESS")
+
+
+KERNELS = {
+    "Linux, illumos": (Kernel({0: 1, 1: 2}, "pending"), Queue(0, 1)),
+    "NuttX": (Kernel({0: 0, 1: 1}, "pending"), Queue(1, 1)),
+    "macOS": (Kernel({0: 128, 1: 1}, "pending"), Queue(1, 1)),
+    "OpenBSD": (Kernel({0: 81, 1: 81}, "pending"), Queue(0, 81)),
+    "FreeBSD": (Kernel({0: 1, 1: 1}, "reset", gate=True), Queue(16, 0, "IP_MINTTL")),
+    "resets, and has no gate": (Kernel({0: 1, 1: 1}, "reset"), None),
+    "answers at once": (Kernel({0: 1, 1: 1}, "EAGAIN"), Queue(0, 1, answers="EAGAIN")),
+    "no queue is ever full": (Kernel({}, "pending"), None),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_smallest_queue_that_leaves_attempts_pending(name: str) -> None:
+    kernel, queue = KERNELS[name]
+    world = World(kernel, {"domain": "AF_INET"}, {}, str)
+    assert check.ask_queue(world, Checked(), None).queues == {"AF_INET": queue}  # type: ignore[arg-type]
+
+
+def test_what_an_agent_says_of_itself_is_not_asked() -> None:
+    found = Checked.of_greeting({"ignores": "O_NONBLOCK,backlog,SO_LINGER"})
+    assert (found.queues["AF_INET"], "AF_UNIX" in found.blocking, found.lingers) == (None, True, False)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Callable[[str], Session]]:
+    sessions: list[Session] = []
+
+    def start(way: str) -> Session:
+        start_ = (sys.executable, "-I", "-S", str(MINIATURE), way, str(tmp_path / "log"))
+        sessions.append(Session(Target("toy", "a toy", start_, "toy", lab=False)))
+        sessions[-1].open()
+        return sessions[-1]
+
+    yield start
+    for one in sessions:
+        one.close()
+
+
+def test_an_agent_that_lies_leaves_notes_and_defaults(session: Callable[[str], Session]) -> None:
+    found = check.of(session("honest"))  # it answers ok to everything, without the fields
+    assert found.lingers
+    assert any("revents" in note for note in found.notes)
+
+
+def test_what_was_found_out_is_in_the_greeting_and_for_people() -> None:
+    (target,) = targets.choose(load.targets(targets.FILE), ["native"]).values()
+    opened = Session(target)
+    try:
+        lines = list(check.report(opened))
+        assert opened.greeting["checked"] == check.of(opened).as_json()
+    finally:
+        opened.close()
+    assert any(line.startswith("full queue, AF_INET: listen(…, 0) admits 1, ") for line in lines)
+
+
+def test_command_names_a_target_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--target", "nothing"]) == 2
+    assert capsys.readouterr().err.startswith("suites.check: ")
+
+
+def test_an_unlimited_pacer_waits_for_nothing_and_a_limited_one_for_its_turn() -> None:
+    Pacer(0).wait()
+    pacer = Pacer(40_000)
+    for _ in range(3):
+        pacer.wait()
+    assert pacer.next > 0
