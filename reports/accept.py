@@ -17,8 +17,8 @@ from reports.rows import Clauses
 from reports.transcripts import rebuild
 from reports.words import visible
 from specs import load
-from specs.judge import Judgement, judge, matches, part, spell, spell_allowed
-from specs.model import Case, Check, Deviation, Entry, Profile, Transcript
+from specs.judge import Judgement, is_errno, judge, lateness, matches, part, ret_of, spell, spell_allowed
+from specs.model import BOUNDS, Case, Check, Deviation, Entry, Profile, Transcript
 
 FOLDER = load.HERE / "platforms"
 UNTESTED = ("unsupported", "unresolved")
@@ -124,7 +124,7 @@ def differences(judged: Iterable[Played]) -> list[Difference]:
                 if made is None or verdicts[check.clause] not in ("fails", "crashed"):
                     continue
                 outcome = declarable(check, made, transcript)
-                told = f"{spell(step, made.observed)}, expected {spell_allowed(check.allowed)}"
+                told = f"{spell(step, made, check.allowed)}, expected {spell_allowed(check.allowed)}"
                 key = (check.clause, json.dumps(outcome or told, sort_keys=True))
                 one = found.setdefault(key, Difference(check.clause, outcome, f"{told} ({case.file}:{step.line})"))
                 one.cases.extend([case.id] if case.id not in one.cases else [])
@@ -139,11 +139,23 @@ def others(one: Difference, judged: Iterable[Played]) -> list[str]:
 
 def declarable(check: Check, made: Entry, transcript: Transcript) -> Any:
     """The outcome as `observed` declares it; None if the loader takes no such outcome."""
-    keys = dict.fromkeys(key for allowed in check.allowed if isinstance(allowed, Mapping) for key in allowed)
+    keys = dict.fromkeys(key for allowed in check.allowed if isinstance(allowed, Mapping) for key in allowed
+                         if key not in ("errno", *BOUNDS))
     outcome: Any = made.observed["ret"]
     if outcome == "ok" and keys:
         outcome = {key: value_of(key, made, transcript) for key in keys}
+    if bound := missed_bound(check, made):
+        outcome = {**({"errno": outcome} if is_errno(outcome) else outcome if keys else {}), **bound}
     return outcome if load.is_observed(outcome) and matches(outcome, made, transcript) else None
+
+
+def missed_bound(check: Check, made: Entry) -> dict[str, str]:
+    """The bound of time on whose other side a call came; empty if it missed none."""
+    for one in check.allowed:
+        late = lateness(one, made.seconds) if ret_of(one) == made.observed["ret"] else ""
+        if late and isinstance(one, Mapping):
+            return {"not-before": one["within"]} if late == "too late" else {"within": one["not-before"]}
+    return {}
 
 
 def value_of(key: str, made: Entry, transcript: Transcript) -> Any:

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from reports.results import Unreadable
 from reports.rows import Clauses
-from reports.spelling import READY, Spelling, comment, literal
-from specs.judge import LOOPBACK, WILDCARD, own_name, spell_allowed, spell_observed
-from specs.model import Allowed, Case, Check, Entry, Transcript
+from reports.spelling import READY, Spelling, comment, literal, variable
+from specs.judge import LOOPBACK, WILDCARD, is_errno, only_observed, own_name, spell_allowed, spell_observed
+from specs.model import BOUNDS, Allowed, Case, Check, Entry, Transcript, seconds_of
 
 # How the agent's verbs are written in C: the words of a request, by place or by name, each in the way it is spelt (a
 # method of Request or Spelling). A verb has another form where an operand or a place says so: `socket flags`.
@@ -119,7 +119,10 @@ class Word:
 
 
 class Calls:
-    """The calls of a case. lines: what main() does; spelling: with which variables; macros: through which of these."""
+    """The calls of a case. lines: what main() does; spelling: with which variables; macros: through which of these.
+
+    attempts: step that shows how an attempt ends on which later checks depend -> the variable that holds it.
+    """
 
     def __init__(self, case: Case, transcript: Transcript, clauses: Clauses, manuals: Sequence[str]) -> None:
         self.case, self.transcript, self.clauses, self.manuals = case, transcript, clauses, manuals
@@ -127,6 +130,8 @@ class Calls:
         self.lines: list[str] = []
         self.macros: set[str] = set()
         self.needs_folder = False
+        self.attempts = {at: variable(f"{step.name}-attempt") for index, step in enumerate(case.steps)
+                         if step.after and (at := case.attempt(index)) is not None and transcript.of_step(at)}
         self.last: dict[tuple[str, str], str] = {}  # verb and socket -> the variable of the address that came last
         given = ""
         for entry in transcript.entries:
@@ -137,30 +142,48 @@ class Calls:
                 self.write(entry)
             except (KeyError, IndexError, ValueError, StopIteration):
                 raise Unreadable(f"{case.id}: {entry.request!r} is no call that can be written in C") from None
-        if transcript.ended and not self.checks(transcript.entries[-1]):
+        if transcript.ended and not self.counts(transcript.entries[-1]):
             self.lines.append(f"need(0); /* {comment(transcript.ended[1])} */")
 
     def checks(self, entry: Entry) -> Sequence[Check]:
         return self.case.steps[entry.step].checks if entry.step is not None else ()
+
+    def counts(self, entry: Entry) -> bool:
+        """Whether a call has checks, and they count after the attempt before."""
+        return bool(self.checks(entry)) and not only_observed(self.case, entry.step or 0, self.transcript)
 
     def write(self, entry: Entry) -> None:
         checks = self.checks(entry)
         if entry.verb == "probe":
             for part in probed(entry):
                 self.call(Request(part, self.spelling), "CALL")
+        elif entry.step is not None and self.case.steps[entry.step].observe:
+            self.call(Request(entry, self.spelling), "CALL")
         elif checks:
-            counted = [check for check in checks if self.force(check) != "unspecified"]
-            may_block = all("blocks" in check.allowed for check in counted)
-            request = Request(entry, self.spelling)
-            before = self.last.get((request.verb, entry.subject), "")
-            self.call(request, "LOOK" if may_block else "TEST")
-            for check in checks:
-                self.lines += Condition(request, before, self.transcript).check(check, self.clauses, self.force(check))
+            self.write_checked(entry, checks)
         elif entry.verb == "descriptor":
             _, name, number = entry.request.split()
             self.lines.append(f"{self.spelling.new(name)} = {self.spelling.number(number)};")
         elif entry.verb != "reset":
             self.call(Request(entry, self.spelling), "CALL", need=True)
+        if entry.step in self.attempts:
+            self.lines.append(f"{self.attempts[entry.step]} = attempted();")
+
+    def write_checked(self, entry: Entry, checks: Sequence[Check]) -> None:
+        """A call with its checks, which may depend on how the attempt before ended."""
+        counted = [check for check in checks if self.force(check) != "unspecified"]
+        may_block = all("blocks" in check.allowed for check in counted)
+        request = Request(entry, self.spelling)
+        before = self.last.get((request.verb, entry.subject), "")
+        self.call(request, "LOOK" if may_block else "TEST" if self.counts(entry) else "CALL")
+        lines = [line for check in checks for line in
+                 Condition(request, before, self.transcript).check(check, self.clauses, self.force(check))]
+        after = self.case.steps[entry.step or 0].after
+        if after and any(not line.startswith("/*") for line in lines):
+            attempt = self.attempts[self.case.attempt(entry.step or 0) or 0]
+            either = " || ".join(f"{attempt} == {'0' if one == 'ok' else self.spelling.number(one)}" for one in after)
+            lines = [f"if ({either}) {{", *(f"    {line}" for line in lines), "}"]
+        self.lines += lines
 
     def force(self, check: Check) -> str:
         return self.clauses[check.clause].force(self.manuals)
@@ -190,7 +213,7 @@ class Condition:
             seen = spell_observed(self.request.entry.observed)
             return [f"/* {comment(check.clause)}: no document settles what it gives; here it was {comment(seen)} */"]
         holds = [text for one in check.allowed if (text := self.holds(one))]
-        if force == "may" and all(isinstance(one, str) and one.startswith("E") for one in check.allowed):
+        if force == "may" and all(map(is_errno, check.allowed)):
             holds.append(self.good)
         either = " || ".join(f"({text})" if " && " in text and len(holds) > 1 else text for text in holds)
         cited = clauses[check.clause].cited[0]
@@ -203,8 +226,12 @@ class Condition:
     def holds(self, allowed: Allowed) -> str:
         """Of one outcome; nothing for one that is not seen after the call has returned."""
         if isinstance(allowed, Mapping):
-            fields = [self.field(key, wanted) for key, wanted in allowed.items()]
-            return " && ".join([self.good, *fields] if allowed.keys() & OF_ADDRESS else fields)
+            fields = [self.field(key, wanted) for key, wanted in allowed.items() if key not in ("errno", *BOUNDS)]
+            ret = [f"failed({self.request.spelling.number(allowed['errno'])})"] if "errno" in allowed else []
+            ret += [self.good] if not ret and (allowed.keys() & OF_ADDRESS or not fields) else []
+            bounds = [f"took {'>=' if key == 'not-before' else '<='} {seconds_of(allowed[key])}"
+                      for key in BOUNDS if key in allowed]
+            return " && ".join([*ret, *fields, *bounds])
         if allowed in ("ok", "blocks", "any"):
             return self.good if allowed == "ok" else ""
         return f"failed({self.request.spelling.number(allowed)})"

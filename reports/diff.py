@@ -15,7 +15,8 @@ from typing import IO, NamedTuple
 from reports import markdown, terminal
 from reports.results import Column, Name, Record, Results, Unreadable, gather, plural
 from reports.sheets import Entry, Sheet
-from reports.words import GLYPHS, departures, instead, shared_name, steady
+from reports.words import GLYPHS, departures, instead, shared_name, steady, untimely
+from specs.judge import spell_observed
 from specs.model import FAILING
 
 # Most urgent first: the order of the report, and the words of --fail-on.
@@ -177,25 +178,29 @@ def rank(record: Record) -> int:
 
 
 def done(record: Record) -> list[object]:
-    """All that the system did where the scenario asks."""
-    return [(step.text, steady(step.observed, record.names) if step.expected else step.ret)
+    """All that the system did where the scenario asks; of the time it took, whether that is within its bounds."""
+    return [(step.text, steady(step.observed, record.names) if step.expected else step.ret,
+             [untimely(step, clause) for clause in step.expected])
             for step in record.steps if step.line and step.verb != "probe"]
 
 
 def probes(record: Record) -> dict[str, str]:
-    """What was only recorded: `probe(client) peername` -> value; the last where a socket is probed more than once.
+    """What was only recorded: `probe(client) peername` -> value, `bind(client, loopback)` -> outcome; the last of each.
 
     How far an attempt has come that nothing waits for is a matter of time, and no state of the platform's.
     """
     found: dict[str, str] = {}
     pending: set[str] = set()
     for step in record.steps:
+        settled = step.subject not in pending
         if step.verb == "connect":
             (pending.add if step.ret in PENDING else pending.discard)(step.subject)
         elif step.observed.get("revents") or step.observed.get("ready"):
             pending.discard(step.subject)
-        elif step.verb == "probe" and step.subject not in pending:
-            values = steady(step.observed, record.names)
+        values = steady(step.observed, record.names)
+        if step.observe and settled:
+            found[step.text] = spell_observed(values)
+        elif step.verb == "probe" and settled:
             found |= {f"{step.text} {key}": item for key, item in values.items() if key != "ret"}
     return found
 

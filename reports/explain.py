@@ -11,9 +11,8 @@ from reports import terminal
 from reports.results import Column, Record, Results, Step, Unreadable, gather, some
 from reports.rows import Clauses
 from reports.terminal import STYLES, say
-from reports.words import GLYPHS, again, alternatives, citations, declared, node
+from reports.words import GLYPHS, again, citations, declared, expectation, node, outcome
 from specs import load
-from specs.judge import spell_allowed, spell_observed
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -88,9 +87,8 @@ def section(to: Console, record: Record, column: Column) -> None:
 def call(to: Console, number: int, step: Step) -> None:
     """One call as strace would show it; below it, what each clause expects of it."""
     line = f"  (line {step.line})" if step.line else ""
-    say(to, f"{number:4}  {step.text} = {spell_observed(step.observed)}{line}", "" if step.line else "dim")
+    say(to, f"{number:4}  {step.text} = {outcome(step)}{line}", "" if step.line else "dim")
     for clause in step.expected:
         verdict = step.judged.get(clause, "")
         judged = f"{GLYPHS[verdict]} {verdict}" if verdict else "not judged"
-        expected = spell_allowed(alternatives(step, clause))
-        say(to, f"      expected {expected}: {judged} {clause}", STYLES.get(verdict, "dim"))
+        say(to, f"      expected {expectation(step, clause)}: {judged} {clause}", STYLES.get(verdict, "dim"))

@@ -14,15 +14,15 @@ from reports.results import Column, Deviation, Record, Results, Step, gather, pl
 from reports.rows import Clauses
 from reports.sheets import Entry, Sheet
 from reports.transcripts import labelled, merged, rebuild
-from reports.words import again, alternatives, citations, departure, steady
+from reports.words import again, alternatives, citations, departure, expectation, steady, untimely
 from specs import load
-from specs.judge import is_errno, matches, spell_allowed, spell_observed
+from specs.judge import is_errno, is_timed, matches, spell_allowed, spell_observed, spell_time
 
 NATIVE = "native"  # the target that others are shown beside
 PENDING = "EINPROGRESS"  # an errno that is no failure
 # The most serious first. What a document or nobody settles comes last, whatever it is.
 SERIOUSNESS = ("crash", "wrong success", "lost error", "hang", "wrong failure", "wrong state", "wrong errno",
-               "documented", "unspecified")
+               "wrong time", "documented", "unspecified")
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -92,6 +92,8 @@ def kind_of(step: Step, clause: str) -> str:
     refuses = all((is_errno(one) and one != PENDING) or one == "blocks" for one in allowed)
     if ret == "crashed":
         return "crash"
+    if untimely(step, clause):
+        return "wrong time"
     if ret == "blocks":
         return "hang"
     if ret == "ok":
@@ -166,8 +168,10 @@ def transcripts(one: Finding, results: Results) -> Sheet:
 
 
 def expected(step: Step) -> str:
-    return "; ".join(dict.fromkeys(spell_allowed(alternatives(step, clause)) for clause in step.expected))
+    return "; ".join(dict.fromkeys(expectation(step, clause) for clause in step.expected))
 
 
 def outcome(step: Step, record: Record) -> str:
-    return spell_observed(steady(step.observed, record.names))
+    """What a call gave; its time only where that is checked, since it is another in every run."""
+    timed = any(is_timed(alternatives(step, clause)) for clause in step.expected)
+    return spell_observed(steady(step.observed, record.names)) + (spell_time(step.seconds) if timed else "")

@@ -20,9 +20,8 @@ from reports import reproduce, sheets
 from reports.results import Column, Name, Record, Results, Step, Unreadable
 from reports.rows import Clauses, pairs
 from reports.transcripts import Call, labelled, merged
-from reports.words import GLYPHS, again, alternatives, citations, declared, visible
+from reports.words import GLYPHS, again, citations, declared, expectation, outcome, visible
 from specs import load
-from specs.judge import spell_allowed, spell_observed
 from specs.model import VERDICTS, SpecError
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -169,7 +168,7 @@ def case_data(records: Mapping[str, Record], columns: Sequence[Column]) -> dict[
 
 def step_data(step: Step) -> dict[str, Any]:
     return {"text": step.text, "line": step.line, "given": step.given,
-            "expected": [[clause, spell_allowed(alternatives(step, clause))] for clause in step.expected]}
+            "expected": [[clause, expectation(step, clause)] for clause in step.expected]}
 
 
 def record_data(record: Record, calls: Sequence[Call]) -> dict[str, Any]:
@@ -184,4 +183,4 @@ def record_data(record: Record, calls: Sequence[Call]) -> dict[str, Any]:
 
 def observed(step: Step) -> list[Any]:
     """What the call gave, and the verdict of each clause that expects something of it."""
-    return [spell_observed(step.observed), [step.judged.get(clause, "") for clause in step.expected]]
+    return [outcome(step), [step.judged.get(clause, "") for clause in step.expected]]

@@ -71,7 +71,7 @@ def program(record: Record, column: Column, clauses: Clauses, manuals: Sequence[
     helpers = "\n\n".join(chosen(f"{code} lost before after"))
     return template().render(
         head=list(head(record, column, clauses, transcript)), body=body, patience=patience(transcript),
-        errnos=sorted(set(re.findall(r"(?:failed\(|errno == )(E[A-Z0-9]+)", code))),
+        errnos=sorted(set(re.findall(r"(?:failed\(|errno == |_attempt == )(E[A-Z0-9]+)", code))),
         options=[(name, number) for name, number in NEWER.items() if name in words(code)],
         macros=[(name, *MACROS[name]) for name in MACROS if name in calls.macros],
         room=calls.spelling.room if "ROOM" in words(helpers) else 0,
@@ -129,7 +129,7 @@ def filled(text: str, indent: str) -> list[str]:
 
 def declarations(calls: Calls) -> Iterator[str]:
     """One line, or several, for each type."""
-    for kind, names in (("int", calls.spelling.sockets.values()),
+    for kind, names in (("int", [*calls.spelling.sockets.values(), *dict.fromkeys(calls.attempts.values())]),
                         ("static struct caller", calls.spelling.threads.values()),
                         ("static struct name", calls.spelling.addresses)):
         if names:

@@ -85,7 +85,10 @@ class Deviation(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A call as the scenario asks for it. step: its place there; line: in the scenario's file."""
+    """A call as the scenario asks for it. step: its place there; line: in the scenario's file.
+
+    after: what the attempt before gives where it is checked; observe: it is recorded only.
+    """
 
     text: str
     verb: str
@@ -95,6 +98,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     line: int = 0
     expect: Outcomes | None = None
     clause: str = ""
+    after: tuple[str, ...] = ()
+    observe: bool = False
 
     def __post_init__(self) -> None:
         if self.clause and self.expect is None:
@@ -113,12 +118,13 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 class Step(Asked, frozen=True, omit_defaults=True, kw_only=True):
     """One call and what it gave. Its line is 0 if the scenario does not ask for it itself.
 
-    given: the name of the fixture that made the call.
+    given: the name of the fixture that made the call. seconds: how long it took, if a millisecond or more.
     """
 
     observed: dict[str, str]
     request: str = ""
     given: str = ""
+    seconds: float = 0.0
     verdict: Verdict | None = None
     verdicts: dict[str, Verdict] = {}
 
@@ -133,12 +139,12 @@ class Step(Asked, frozen=True, omit_defaults=True, kw_only=True):
 
     @property
     def judged(self) -> Mapping[str, str]:
-        """Clause -> verdict. Empty for a check, too, that was reached in a wrong state."""
+        """Clause -> verdict. Empty for a check, too, that was reached in a wrong state, or is about another attempt."""
         return {self.clause: self.verdict} if self.verdict else self.verdicts
 
     @property
     def is_precondition(self) -> bool:
-        return self.line > 0 and not self.expected and self.verb != "probe"
+        return self.line > 0 and not self.expected and not self.observe and self.verb != "probe"
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="result"):

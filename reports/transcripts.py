@@ -45,11 +45,11 @@ def rebuild(record: Record) -> tuple[model.Case, model.Transcript]:
     scenario, _, variant = rest.partition("[")
     case = model.Case(file, scenario, record.summary, {}, variant.removesuffix("]"), (),
                 tuple(step_of(asked[index]) for index in range(len(asked))), record.line)
-    entries = [model.Entry(step.text, step.verb, step.subject, step.request, step.observed, step.step, step.given)
-               for step in record.steps]
+    entries = [model.Entry(step.text, step.verb, step.subject, step.request, step.observed, step.step, step.given,
+                           step.seconds) for step in record.steps]
     return case, model.Transcript(entries, dict(record.names), record.ended, record.seconds)
 
 
 def step_of(asked: Asked) -> model.Step:
     checks = tuple(model.Check(clause, tuple(alternatives(asked, clause))) for clause in asked.expected)
-    return model.Step(asked.verb, asked.subject, asked.operands, checks, asked.line)
+    return model.Step(asked.verb, asked.subject, asked.operands, checks, asked.line, asked.after, asked.observe)

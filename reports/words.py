@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from reports.results import Asked, Deviation, Name, Record, Step, some
-from specs.judge import spell_allowed
+from specs.judge import lateness, ret_of, spell_allowed, spell_timed
 from specs.model import SYNONYMS, Allowed, Clause
 
 GLYPHS: Mapping[str, str] = {
@@ -57,17 +57,35 @@ def departures(record: Record) -> list[tuple[str, str, str]]:
 
 
 def departure(step: Step, clause: str, names: Mapping[str, str]) -> str:
-    """What a check observed, if it is not what the clause names: an errno, or the fields that came back."""
-    expected = alternatives(step, clause)
-    if step.ret in expected:
-        return ""
+    """What a check observed, if it is not what the clause names: an errno, or the fields that came back; too late."""
+    expected, late = alternatives(step, clause), untimely(step, clause)
     fields = {key: item for key, item in steady(step.observed, names).items() if key != "ret"}
+    if step.ret in [ret_of(one) for one in expected if isinstance(one, str) or "errno" in one or not fields]:
+        return f"{step.ret} {late}" if late else ""
     if step.ret != "ok" or not fields:
         return step.ret
     if step.judged[clause] == "conforms":
         return ""
     named = [key for one in expected if isinstance(one, Mapping) for key in one if key in fields]
-    return ", ".join(f"{key}={fields[key]}" for key in dict.fromkeys(named or fields))
+    return " ".join(filter(None, [", ".join(f"{key}={fields[key]}" for key in dict.fromkeys(named or fields)), late]))
+
+
+def untimely(step: Step, clause: str) -> str:
+    """How a check misses the bounds of time of what it expects, in words that are the same in every run."""
+    missed = [lateness(one, step.seconds) for one in alternatives(step, clause) if ret_of(one) == step.ret]
+    return missed[0] if missed and all(missed) else ""
+
+
+def outcome(step: Step) -> str:
+    """What a call gave, with its time where that was long or is what is checked."""
+    return spell_timed(step.observed, step.seconds, [one for clause in step.expected
+                                                     for one in alternatives(step, clause)])
+
+
+def expectation(step: Asked, clause: str) -> str:
+    """What the clause allows, and on what that depends: `{ready: output}, after EINPROGRESS`."""
+    after = [f"after {spell_allowed(step.after)}"] if step.after else []
+    return ", ".join([spell_allowed(alternatives(step, clause)), *after])
 
 
 def steady(observed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:

@@ -10,8 +10,23 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from specs.model import Allowed, Case, Check, Clause, Deviation, Entry, Observed, Profile, Step, Transcript, worst
+from specs.model import (
+    BOUNDS,
+    Allowed,
+    Case,
+    Check,
+    Clause,
+    Deviation,
+    Entry,
+    Observed,
+    Profile,
+    Step,
+    Transcript,
+    seconds_of,
+    worst,
+)
 
+LONG_S = 1.0  # a call that takes longer is shown with its time
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 WILDCARD = ("0.0.0.0", "::", "::ffff:0.0.0.0")
 
@@ -35,26 +50,30 @@ def judge(case: Case, transcript: Transcript, clauses: Mapping[str, Clause], pro
     unmet = ""
     for index, step in enumerate(case.steps):
         entry = transcript.of_step(index)
-        if entry is None or entry.observed["ret"] == "unsupported":
+        if entry is None:
             break
-        if step.verb == "probe":
+        if only_observed(case, index, transcript):
             continue
-        if not step.checks:
-            if entry.observed["ret"] != "ok":
-                unmet = f"step {index + 1}, a precondition: {spell(step, entry.observed)}"
-                break
-            continue
-        steps[index] = {check.clause: of_check(check, entry, transcript, profile, declared,
-                                               clauses[check.clause].force(profile.manuals)) for check in step.checks}
-        departures += [(verdict, f"{spell(step, entry.observed)}, expected {spell_allowed(check.allowed)}")
-                       for check in step.checks if (verdict := steps[index][check.clause]) != "conforms"]
+        if entry.observed["ret"] == "unsupported":
+            break
+        if step.is_precondition and entry.observed["ret"] != "ok":
+            unmet = f"step {index + 1}, a precondition: {spell(step, entry)}"
+            break
+        verdicts = {check.clause: of_check(check, entry, transcript, profile, declared,
+                                           clauses[check.clause].force(profile.manuals)) for check in step.checks}
+        steps |= {index: verdicts} if verdicts else {}
+        departures += [(verdict, f"{spell(step, entry, check.allowed)}, expected {spell_allowed(check.allowed)}")
+                       for check in step.checks if (verdict := verdicts[check.clause]) != "conforms"]
     ended, why = transcript.ended or ("unresolved", unmet)
     if ended == "unsupported" and not departures:
         return Judgement("unsupported", dict.fromkeys(case.clauses, "unsupported"), steps, why, declared)
     # A check that nothing led to any more after a departure was not tested; without one its state was not reached.
     died = ended == "crashed" and not at_check(case, transcript)
     missed = "crashed" if died else "unsupported" if departures else ended
-    verdicts = {clause: of_clause(clause, case, steps, missed, declared) for clause in case.clauses}
+    verdicts = {clause: verdict for clause in case.clauses
+                if (verdict := of_clause(clause, case, transcript, steps, missed, declared))}
+    if not verdicts:  # no check depends on an attempt that ended so
+        verdicts, why = dict.fromkeys(case.clauses, "unsupported"), why or "no check is about an attempt that ends so"
     verdict = worst([*verdicts.values(), *(["crashed"] if died else [])])
     reason = next((seen for one, seen in departures if one == verdict), "")
     if verdict in ("crashed", "unresolved") and why:
@@ -63,14 +82,22 @@ def judge(case: Case, transcript: Transcript, clauses: Mapping[str, Clause], pro
         reason = next((d.because for d in declared if d.observed == "unresolved"), why)
     elif verdict == "stale":
         reason = "; ".join(f"{d.file}:{d.line} declares {spell_allowed((d.observed,))}" for d in declared
-                           if verdicts[d.clause] == "stale")
+                           if verdicts.get(d.clause) == "stale")
     return Judgement(verdict, verdicts, steps, reason, declared)
 
 
 def at_check(case: Case, transcript: Transcript) -> bool:
     """Whether the last call made was one that is judged, so that its own verdict tells of its death."""
     last = transcript.entries[-1].step if transcript.entries else None
-    return last is not None and bool(case.steps[last].checks)
+    return last is not None and bool(case.steps[last].checks) and not only_observed(case, last, transcript)
+
+
+def only_observed(case: Case, index: int, transcript: Transcript) -> bool:
+    """Whether a step is recorded and no more: a probe, an observation, a check of an attempt that ended otherwise."""
+    step, attempt = case.steps[index], None
+    if step.after and (at := case.attempt(index)) is not None:
+        attempt = transcript.of_step(at)
+    return step.verb == "probe" or step.observe or (attempt is not None and attempt.observed["ret"] not in step.after)
 
 
 def of_check(check: Check, entry: Entry, transcript: Transcript, profile: Profile, declared: Sequence[Deviation],
@@ -91,10 +118,13 @@ def of_check(check: Check, entry: Entry, transcript: Transcript, profile: Profil
     return "open" if force == "unspecified" and not any(profile.owns(d) for d in entries) else "fails"
 
 
-def of_clause(clause: str, case: Case, steps: Mapping[int, Mapping[str, str]], missed: str,
+def of_clause(clause: str, case: Case, transcript: Transcript, steps: Mapping[int, Mapping[str, str]], missed: str,
               declared: Sequence[Deviation]) -> str:
+    """The verdict of a clause; empty where it has no check that counts."""
     verdicts = [steps.get(index, {}).get(clause, missed) for index, step in enumerate(case.steps)
-                if any(check.clause == clause for check in step.checks)]
+                if any(check.clause == clause for check in step.checks) and not only_observed(case, index, transcript)]
+    if not verdicts:
+        return ""
     verdict = worst(verdicts)
     if verdict == "conforms" and "unsupported" in verdicts:  # what could not be tested has not passed
         return "unsupported"
@@ -108,14 +138,32 @@ def of_clause(clause: str, case: Case, steps: Mapping[int, Mapping[str, str]], m
 
 def matches(allowed: Allowed, entry: Entry, transcript: Transcript) -> bool:
     """Whether a call's outcome is one that is allowed; "any" allows none: it marks what no document settles."""
-    observed = entry.observed
-    if isinstance(allowed, str):
-        return observed["ret"] == allowed
-    return observed["ret"] == "ok" and all(same(key, value, entry, transcript) for key, value in allowed.items())
+    if entry.observed["ret"] != ret_of(allowed) or lateness(allowed, entry.seconds):
+        return False
+    return isinstance(allowed, str) or all(
+        same(key, value, entry, transcript) for key, value in allowed.items() if key not in ("errno", *BOUNDS))
+
+
+def ret_of(allowed: Allowed) -> str:
+    """What a call returns in an outcome: ok, blocks, an errno name."""
+    return allowed if isinstance(allowed, str) else str(allowed.get("errno", "ok"))
 
 
 def is_errno(allowed: Allowed) -> bool:
-    return isinstance(allowed, str) and allowed.startswith("E")
+    return ret_of(allowed).startswith("E")
+
+
+def lateness(allowed: Allowed, seconds: float) -> str:
+    """How a call that took so long misses the bounds of an outcome: too early, too late; empty if it does not."""
+    bounds = {key: seconds_of(allowed[key]) for key in BOUNDS if key in allowed} if isinstance(allowed, Mapping) else {}
+    if seconds < bounds.get("not-before", 0):
+        return "too early"
+    return "too late" if seconds > bounds.get("within", seconds) else ""
+
+
+def is_timed(allowed: Sequence[Allowed]) -> bool:
+    """Whether any of several outcomes has bounds of time."""
+    return any(isinstance(one, Mapping) and key in one for one in allowed for key in BOUNDS)
 
 
 def same(key: str, wanted: Any, entry: Entry, transcript: Transcript) -> bool:
@@ -175,9 +223,21 @@ def earlier(entry: Entry, transcript: Transcript) -> str | None:
 # --- words for people ---------------------------------------------------------------------------------------
 
 
-def spell(step: Step, observed: Observed) -> str:
-    """A call with its outcome: connect(client, server) = -1 ECONNREFUSED."""
-    return f"{step.text} = {spell_observed(observed)}"
+def spell(step: Step, entry: Entry, allowed: Sequence[Allowed] = ()) -> str:
+    """A call with its outcome: connect(client, server) = -1 ECONNREFUSED; with its time where that is bounded."""
+    return f"{step.text} = {spell_observed(entry.observed)}{spell_time(entry.seconds) if is_timed(allowed) else ''}"
+
+
+def spell_timed(observed: Observed, seconds: float, allowed: Sequence[Allowed] = ()) -> str:
+    """An outcome with its time where that was long or the outcomes allowed have bounds: -1 ETIMEDOUT after 127 s."""
+    return spell_observed(observed) + (spell_time(seconds) if seconds >= LONG_S or is_timed(allowed) else "")
+
+
+def spell_time(seconds: float) -> str:
+    """` after 127 s`, ` after 350 ms`; nothing for less than a millisecond."""
+    if seconds >= LONG_S:
+        return f" after {f'{seconds:.1f}'.removesuffix('.0')} s"
+    return f" after {seconds * 1000:.0f} ms" if seconds else ""
 
 
 def spell_observed(observed: Observed) -> str:
@@ -192,13 +252,15 @@ def spell_observed(observed: Observed) -> str:
 
 
 def spell_allowed(allowed: Sequence[Allowed]) -> str:
-    """EISCONN, or 0, or {revents: POLLOUT}; several joined by 'or'."""
-    words = []
-    for one in allowed:
-        if isinstance(one, str):
-            words.append({"ok": "0", "any": "what no document settles"}.get(one, one))
-        else:
-            words.append("{" + ", ".join(
-                f"{key}: {'|'.join(map(str, value)) or 'none' if isinstance(value, list | tuple) else value}"
-                for key, value in one.items()) + "}")
-    return " or ".join(words)
+    """EISCONN, or 0, or {revents: POLLOUT}, or ETIMEDOUT within 30 s; several joined by 'or'."""
+    return " or ".join({"ok": "0", "any": "what no document settles"}.get(one, one) if isinstance(one, str)
+                       else spell_fields(one) for one in allowed)
+
+
+def spell_fields(outcome: Mapping[str, Any]) -> str:
+    """An outcome that is a mapping: its errno or its fields, then its bounds."""
+    fields = ", ".join(f"{key}: {'|'.join(map(str, value)) or 'none' if isinstance(value, list | tuple) else value}"
+                       for key, value in outcome.items() if key not in ("errno", *BOUNDS))
+    bounds = [f"{key.replace('-', ' ')} {outcome[key].rstrip('ms')} {outcome[key].lstrip('0123456789')}"
+              for key in BOUNDS if key in outcome]
+    return " ".join(filter(None, [f"{{{fields}}}" if fields else outcome.get("errno", "0"), " and ".join(bounds)]))

@@ -20,6 +20,7 @@ import jsonschema
 import yaml
 
 from specs.model import (
+    BOUNDS,
     SYNONYMS,
     Allowed,
     Case,
@@ -33,6 +34,7 @@ from specs.model import (
     Step,
     Vocabulary,
     pattern_of,
+    seconds_of,
 )
 
 HERE = Path(__file__).parent
@@ -47,6 +49,7 @@ CALLS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "SO_ERROR": ("getsockopt", {"option": "SO_ERROR"}),
     "poll": ("poll", {"events": ("POLLIN", "POLLOUT"), "timeout": 0}),
 }
+ABOUT = ("expect", "clause", "after", "observe")  # what a step says beside its verb's operands
 NO_REFERENCE = ("socket", "socketpair", "connect-many", "sigaction", "dlsym")  # verbs whose name is not a reference
 
 
@@ -267,6 +270,8 @@ class Draft(NamedTuple):
     operands: Mapping[str, Any]
     expects: list[tuple[str, Any]]  # clause, expectation
     line: int
+    after: tuple[str, ...] = ()
+    observe: bool = False
 
 
 class Reader:
@@ -295,10 +300,17 @@ class Reader:
                  for values in itertools.product(*self.axes.values())]
         if not found[0].clauses:
             fail(self.file, self.line, f"{self.name} expects nothing of any step")
-        for step in (step for case in found for step in case.steps[:-1]):
-            if any("blocks" in check.allowed for check in step.checks):
-                fail(self.file, step.line, "after 'blocks' the agent is gone; only the last step can expect it")
+        for case in found:
+            self.refuse_endless(case)
         return found
+
+    def refuse_endless(self, case: Case) -> None:
+        """What goes on after a call that blocks, or depends on an attempt that nothing shows."""
+        for index, step in enumerate(case.steps):
+            if step is not case.steps[-1] and any("blocks" in check.allowed for check in step.checks):
+                fail(self.file, step.line, "after 'blocks' the agent is gone; only the last step can expect it")
+            if step.after and case.attempt(index) is None:
+                fail(self.file, step.line, f"'after': no connect() of {step.name} before, or its thread not joined")
 
     def given(self, entry: Any, line: int) -> Given:
         if not isinstance(entry, Map) or not entry:
@@ -340,15 +352,19 @@ class Reader:
         if verb not in verbs:
             fail(self.file, line, f"no verb {verb!r}; it is one of {', '.join(verbs)}")
         check(self.file, entry, line, verb, validator("scenarios", "verbs", verb))
-        operands = {key: value for key, value in entry.items() if key not in (verb, "expect", "clause")}
+        operands = {key: value for key, value in entry.items() if key not in (verb, *ABOUT)}
         for key, value in operands.items():
             if "items" not in verbs[verb]["properties"][key] and not is_list_operand(verb, key):
                 self.axis(key, value, line)
         self.refer(verb, entry[verb], operands, line)
         expects = self.expects(verb, entry["expect"], entry.get("clause"), line) if "expect" in entry else []
-        if "clause" in entry and "expect" not in entry:
-            fail(self.file, line, "a clause without 'expect' judges nothing")
-        return Draft(verb, entry[verb], operands, expects, line)
+        for key in ("clause", "after"):
+            if key in entry and not expects:
+                fail(self.file, line, f"{'a clause' if key == 'clause' else repr(key)} without 'expect' judges nothing")
+        if "observe" in entry and expects:
+            fail(self.file, line, "'observe' says that nothing is expected, so 'expect' has no place beside it")
+        after = tuple(SYNONYMS.get(one, one) for one in listed(entry.get("after", ())))
+        return Draft(verb, entry[verb], operands, expects, line, after, "observe" in entry)
 
     def refer(self, verb: str, name: str, operands: Mapping[str, Any], line: int) -> None:
         """Names must have been introduced; some steps introduce new ones."""
@@ -396,11 +412,11 @@ class Reader:
             return
         returns = schema("scenarios")["$defs"]["verbs"][verb].get("returns", [])
         for key in outcome:
-            if key not in returns:
+            if key not in (*returns, "errno", *BOUNDS):
                 axes = "; ".join(f"{axis}: {', '.join(map(str, values))}" for axis, values in self.axes.items())
                 fail(self.file, line, f"{verb} gives back no {key!r}; it gives {', '.join(returns) or 'nothing'}"
                      f" (a table over an axis names all its values: {axes or 'none here'})")
-        check(self.file, outcome, line, "expect", validator("scenarios", "fields"))
+        check_fields(self.file, outcome, line, "expect")
 
     # a scenario with its axes bound
 
@@ -415,11 +431,23 @@ class Reader:
     def bind_step(self, draft: Draft, axes: Mapping[str, Any]) -> Step:
         verb, operands = spelt_out(draft.verb, bound_operands(draft.operands, axes, draft.verb))
         checks = tuple(self.bind_check(clause, expect, axes) for clause, expect in draft.expects)
-        return Step(verb, draft.name, operands, checks, draft.line)
+        return Step(verb, draft.name, operands, checks, draft.line, draft.after, draft.observe)
 
     def bind_check(self, clause: str, expect: Any, axes: Mapping[str, Any]) -> Check:
         axis = self.axis_of(expect)
         return Check(clause, tuple(canonical(one) for one in listed(expect[str(axes[axis])] if axis else expect)))
+
+
+def check_fields(file: str, outcome: Map, line: int, what: str) -> None:
+    """Refuse an outcome that is a mapping and cannot be seen: an errno comes with bounds of time and nothing else."""
+    check(file, outcome, line, what, validator("scenarios", "fields"))
+    bounds = [seconds_of(outcome[key]) for key in BOUNDS if key in outcome]
+    if "errno" in outcome and len(bounds) != len(outcome) - 1:
+        fail(file, line, f"{what}: with an errno nothing else comes back; it takes {', '.join(BOUNDS)}")
+    if "errno" in outcome and not bounds:
+        fail(file, line, f"{what}: {outcome['errno']} alone says the same; an errno takes {', '.join(BOUNDS)}")
+    if bounds != sorted(bounds):
+        fail(file, line, f"{what}: never, not before {outcome['not-before']} and within {outcome['within']}")
 
 
 @cache
@@ -449,7 +477,7 @@ def listed(value: Any) -> Sequence[Any]:
 def canonical(outcome: Any) -> Allowed:
     """An allowed outcome with its errno in the POSIX spelling."""
     if isinstance(outcome, Map):
-        return {key: canonical(value) if key == "value" else value for key, value in outcome.items()}
+        return {key: canonical(value) if key in ("value", "errno") else value for key, value in outcome.items()}
     return SYNONYMS.get(outcome, outcome) if isinstance(outcome, str) else outcome
 
 
@@ -510,7 +538,7 @@ def deviations(file: str, page: Map, known: Mapping[str, Clause]) -> Iterator[De
             fail(file, line, f"no clause {entry['clause']!r}; {nearest(entry['clause'], known)}")
         observed, at = entry["observed"], entry.lines["observed"]
         if isinstance(observed, Map):
-            check(file, observed, at, "observed", validator("scenarios", "fields"))
+            check_fields(file, observed, at, "observed")
         elif not BEYOND.fullmatch(observed):
             check(file, observed, at, "observed", validator("scenarios", "outcome"))
         yield Deviation(entry["clause"], canonical(observed), entry["status"], entry["because"], entry["source"],

@@ -30,7 +30,8 @@ SYNONYMS = {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP"}
 # What came back from one call: {"ret": "ok" | ERRNO | "blocks" | "returned=N" | …, field: text}.
 Observed = Mapping[str, str]
 
-# One outcome a document allows: "ok", an errno name, "blocks", "any", or the fields of a successful answer.
+# One outcome a document allows: "ok", an errno name, "blocks", "any", or the fields of a successful answer; with bounds
+# of time ({"within": "30s"}) those of a failure too: {"errno": "ETIMEDOUT", "not-before": "1s"}.
 Allowed = str | Mapping[str, Any]
 
 
@@ -71,19 +72,32 @@ class Check:
     allowed: tuple[Allowed, ...]
 
 
+# Bounds of the time a call takes, among the fields of an outcome.
+BOUNDS = ("not-before", "within")
+
 # Operands that stand without their name when a step is shown as a C call.
 PLACES = ("to", "with", "as", "backlog", "how", "data", "option", "events")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a scenario. With checks it is judged; without it is a precondition, unless it is a probe."""
+    """One call of a scenario. With checks it is judged; without it is a precondition, unless it is only observed.
+
+    after: what the attempt before gives where the checks count, any of these; elsewhere the call is only observed.
+    observe: the call is made and recorded, and nothing depends on it.
+    """
 
     verb: str
     name: str
     operands: Mapping[str, Any]
     checks: tuple[Check, ...]
     line: int
+    after: tuple[str, ...] = ()
+    observe: bool = False
+
+    @property
+    def is_precondition(self) -> bool:
+        return not self.checks and not self.observe and self.verb != "probe"
 
     @property
     def text(self) -> str:
@@ -126,17 +140,31 @@ class Case:
     def clauses(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(check.clause for step in self.steps for check in step.checks))
 
+    def attempt(self, index: int) -> int | None:
+        """The step that shows how the last connect() of a step's socket ended: that one, or the join of its thread."""
+        socket = self.steps[index].name
+        found = next((at for at in reversed(range(index))
+                      if (self.steps[at].verb, self.steps[at].name) == ("connect", socket)), None)
+        if found is None or "thread" not in self.steps[found].operands:
+            return found
+        join = ("pthread_join", self.steps[found].operands["thread"])
+        return next((at for at in range(found, index) if (self.steps[at].verb, self.steps[at].name) == join), None)
+
     @property
     def revision(self) -> str:
         """Content hash: a result whose scenario has changed since is not compared with one that has not."""
         content = [dict(self.axes), [(g.fixture, g.name, dict(g.operands)) for g in self.given],
-                   [(s.verb, s.name, dict(s.operands), [(c.clause, c.allowed) for c in s.checks]) for s in self.steps]]
+                   [(s.verb, s.name, dict(s.operands), [(c.clause, c.allowed) for c in s.checks],
+                     *(["observe"] if s.observe else []), *([s.after] if s.after else [])) for s in self.steps]]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One call that was made. step: index of the scenario's step, None for a call a fixture made (given: its name)."""
+    """One call that was made. step: index of the scenario's step, None for a call a fixture made (given: its name).
+
+    seconds: how long it took, in whole milliseconds, so that what was recorded is judged as what was seen.
+    """
 
     text: str
     verb: str
@@ -145,6 +173,7 @@ class Entry:
     observed: Observed
     step: int | None = None
     given: str = ""
+    seconds: float = 0.0
 
 
 @dataclass
@@ -214,6 +243,11 @@ def plain(item: Any) -> Any:
     """An outcome, or operands, as JSON holds them: builtin types only."""
     return {key: list(value) if isinstance(value, list | tuple) else value
             for key, value in item.items()} if isinstance(item, Mapping) else item
+
+
+def seconds_of(duration: str) -> float:
+    """Of a duration such as 30s or 300ms."""
+    return int(duration.removesuffix("ms")) / 1000 if duration.endswith("ms") else float(duration.removesuffix("s"))
 
 
 def worst(verdicts: Sequence[str]) -> str:

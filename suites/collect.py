@@ -13,7 +13,7 @@ import pytest
 
 from fixtures.targets import FILE, Session, Target
 from specs import load
-from specs.judge import spell_allowed, spell_observed
+from specs.judge import spell_allowed, spell_timed
 from specs.model import FAILING, Case, Clause, Profile, SpecError, worst
 from suites import drawing, engine
 
@@ -225,12 +225,13 @@ def step_row(number: int, step: Mapping[str, Any]) -> str:
     """One step as a line: `3  connect(client, peer) = -1 EISCONN, expected 0   <- fails`."""
     verdicts = set(step.get("verdicts", {}).values()) | {step.get("verdict", "conforms")}
     given = f"given {step['given']}" if step.get("given") else ""
-    row = f"{given:9}{number:2}  {step['text']} = {spell_observed(step['observed'])}"
+    expect = step.get("expect", [])
+    by_clause = expect if isinstance(expect, dict) and "clause" not in step else {"": expect}
+    allowed = {clause: one if isinstance(one, list) else [one] for clause, one in by_clause.items()}
+    seen = spell_timed(step["observed"], step.get("seconds", 0.0), [one for ones in allowed.values() for one in ones])
+    row = f"{given:9}{number:2}  {step['text']} = {seen}"
     if "expect" in step and verdicts != {"conforms"}:
-        expect = step["expect"]
-        allowed = expect.items() if isinstance(expect, dict) and "verdicts" in step else [("", expect)]
-        row += ", expected " + " and ".join(
-            (f"{clause}: " if clause else "") + spell_allowed(one if isinstance(one, list) else [one])
-            for clause, one in allowed)
+        row += ", expected " + " and ".join((f"{clause}: " if clause else "") + spell_allowed(ones)
+                                            for clause, ones in allowed.items())
         row += "   <- " + ", ".join(sorted(verdicts - {"conforms"}))
     return row

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from fixtures import check, world
 from fixtures.targets import Agent, AgentError, Answer, Session, Unavailable
 from fixtures.world import Unresolved, Unsupported, World
-from specs.judge import Judgement, is_errno, judge
+from specs.judge import Judgement, is_errno, judge, only_observed
 from specs.model import Case, Clause, Deviation, Entry, Profile, Step, Transcript, Vocabulary, plain
 
 PATIENCE_FACTOR = 5  # how much longer a call is waited for that is not expected to block
@@ -111,7 +112,7 @@ class Play:
         """Seconds until a call is believed to block: few where that is foreseen, else more, for a loaded machine."""
         if step and any("blocks" in check.allowed or check.clause in self.may_block for check in step.checks):
             return self.usual_patience
-        if step and not step.checks and self.may_miss:
+        if step and step.is_precondition and self.may_miss:
             return self.usual_patience
         if step and step.verb == "connect" and self.world.always_blocks:
             return self.usual_patience
@@ -120,11 +121,18 @@ class Play:
 
     def fixture_call(self, verb: str, request: str) -> Answer:
         """A call made for a given thing, or for a step that needs more than one."""
-        answer = self.agent.call(request, self.patience(verb))
+        answer, seconds = self.call(request, self.patience(verb))
         subject = request.split()[1] if " " in request else ""
-        self.transcript.entries.append(Entry(request, verb, subject, request, answer.observed(), given=self.given))
+        self.transcript.entries.append(Entry(request, verb, subject, request, answer.observed(), None, self.given,
+                                             seconds))
         self.stop_if_lost(answer, request)
         return answer
+
+    def call(self, request: str, patience: float) -> tuple[Answer, float]:
+        """Make one call of the agent's; the answer and how long it took, in whole milliseconds."""
+        started = time.monotonic()
+        answer = self.agent.call(request, patience)
+        return answer, round(time.monotonic() - started, 3)
 
     def stop_if_lost(self, answer: Answer, text: str) -> None:
         if answer.ret == "crashed":
@@ -147,18 +155,18 @@ class Play:
         if step.verb == "accept-all":
             self.world.make_space(step.name)
         request = self.request(step)
-        answer = self.agent.call(request, self.patience(step.verb, step))
-        self.record(index, step, request, answer)
+        answer, seconds = self.call(request, self.patience(step.verb, step))
+        self.record(index, step, request, answer, seconds)
         if step.verb == "close":
             self.world.reserve_port(step.name)
 
-    def record(self, index: int, step: Step, request: str, answer: Answer) -> None:
-        entry = Entry(step.text, step.verb, step.name, request, answer.observed(), index)
+    def record(self, index: int, step: Step, request: str, answer: Answer, seconds: float) -> None:
+        entry = Entry(step.text, step.verb, step.name, request, answer.observed(), index, seconds=seconds)
         self.transcript.entries.append(entry)
-        if answer.ret == "unsupported":
+        if answer.ret == "unsupported" and not only_observed(self.case, index, self.transcript):
             raise Unsupported(answer.reason)
         self.stop_if_lost(answer, step.text)
-        if not step.checks and not answer.ok:
+        if step.is_precondition and not answer.ok:
             if answer.ret in world.LACKS.get(step.verb, ()):
                 raise Unsupported(f"{step.text} = -1 {answer.ret}")
             self.transcript.ended = ("unresolved", f"step {index + 1}, a precondition: {step.text} = {answer.ret}")
@@ -171,10 +179,11 @@ class Play:
             self.world.socket(step.name, operands.get("domain", ""), operands.get("type", ""),
                               operands.get("protocol", ""), operands.get("nonblocking", False))
         except (Unsupported, Unresolved):
-            if not step.checks or self.transcript.entries[-1].observed["ret"] == "unsupported":
+            lacking = self.transcript.entries[-1].observed["ret"] == "unsupported"
+            if step.is_precondition or (lacking and not step.observe):
                 raise
         made = self.transcript.entries[-1]
-        self.transcript.entries[-1] = Entry(step.text, step.verb, step.name, made.request, made.observed, index)
+        self.transcript.entries[-1] = replace(made, text=step.text, verb=step.verb, subject=step.name, step=index)
 
     def request(self, step: Step) -> str:
         """The agent's request for a step."""
@@ -273,6 +282,8 @@ def result(case: Case, target: str, transcript: Transcript, judgement: Judgement
 def step_result(case: Case, entry: Entry, judgement: Judgement) -> dict[str, Any]:
     made: dict[str, Any] = {"text": entry.text, "verb": entry.verb, "subject": entry.subject,
                             "request": entry.request, "observed": dict(entry.observed)}
+    if entry.seconds:
+        made["seconds"] = entry.seconds
     if entry.step is None:
         return {**made, "given": entry.given}
     made |= asked(entry.step, case.steps[entry.step])
@@ -291,6 +302,10 @@ def asked(index: int, step: Step) -> dict[str, Any]:
         made |= {"expect": one_or_many(step.checks[0].allowed), "clause": step.checks[0].clause}
     elif step.checks:
         made["expect"] = {check.clause: one_or_many(check.allowed) for check in step.checks}
+    if step.after:
+        made["after"] = list(step.after)
+    if step.observe:
+        made["observe"] = True
     return made
 
 

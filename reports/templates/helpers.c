@@ -9,6 +9,8 @@ static int value;             /* what the call returned */
 static int error;             /* and its errno */
 static int failures;          /* checks that do not hold */
 static int status_if_blocked; /* the exit status if the call does not return */
+static double began;          /* when the call was made, in seconds */
+static double took;           /* how long it took */
 
 /* A field that came back; it is printed behind the outcome. */
 static void tell(const char *key, const char *text)
@@ -36,6 +38,14 @@ static void lost(int number)
     finish(failures ? 1 : status);
 }
 
+#include <time.h>
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
 static void before(const char *call, int if_blocked)
 {
     called = call;
@@ -44,12 +54,14 @@ static void before(const char *call, int if_blocked)
     fields[0] = '\0';
     status_if_blocked = if_blocked;
     alarm(PATIENCE_S);
+    began = now();
 }
 
 /* Prints the outcome of the call; gives back what it returned, and leaves errno as it was. */
 static int after(int returned)
 {
     error = errno;
+    took = now() - began;
     alarm(0);
     value = returned;
     if (value == -1)
@@ -59,6 +71,8 @@ static int after(int returned)
     printf(" = %s", outcome);
     if (fields[0])
         printf(" {%s}", fields);
+    if (took >= 1)
+        printf(" after %.1f s", took);
     errno = error;
     return value;
 }
@@ -94,6 +108,12 @@ static void compare(const char *clause, const char *named, int as_named)
 static int failed(int number)
 {
     return value == -1 && error == number;
+}
+
+/* How an attempt ended, for checks that depend on it: 0 or an errno. */
+static int attempted(void)
+{
+    return value == -1 ? error : value;
 }
 
 /* Whether a field came back from the last call: gave("revents: POLLIN"). */

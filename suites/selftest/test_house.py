@@ -179,7 +179,7 @@ def test_agent_takes_the_operands_of_the_schema(verb: str) -> None:
     if verb in SPELT_BY_ENGINE:
         assert set(parameters) == SPELT_BY_ENGINE[verb]
         return
-    operands = set(load.schema("scenarios")["$defs"]["verbs"][verb]["properties"]) - {verb, "expect", "clause"}
+    operands = set(load.schema("scenarios")["$defs"]["verbs"][verb]["properties"]) - {verb, *load.ABOUT}
     places = engine.PLACES.get(verb, ())
     assert set(places) <= operands
     named = {engine.SPELT.get(operand, operand) for operand in operands - set(places)}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs.judge import Judgement, judge, matches, spell_allowed, spell_observed
+from specs.judge import Judgement, judge, matches, spell_allowed, spell_observed, spell_timed
 from specs.model import (
     VERDICTS,
     Allowed,
@@ -220,6 +220,108 @@ def test_probe_is_never_judged() -> None:
     assert found.verdict == "conforms"
 
 
+# --- observations, and what depends on the attempt before ----------------------------------------------------
+
+OBSERVED = replace(step(), observe=True)
+ATTEMPT = replace(step((A, ["EINPROGRESS", "ECONNREFUSED"])), name="client")
+LATER = replace(step((B, "EALREADY"), verb="send"), after=("EINPROGRESS",))
+
+
+@pytest.mark.parametrize("outcome", ["EINVAL", "unsupported", "ok"])
+def test_observation_is_never_judged_and_ends_nothing(outcome: str) -> None:
+    found = judged([OBSERVED, CHECK], outcome, "EISCONN")
+    assert (found.verdict, found.clauses, found.steps) == ("conforms", {A: "conforms"}, {1: {A: "conforms"}})
+
+
+def test_crash_at_an_observation_is_a_crash() -> None:
+    found = judged([OBSERVED, CHECK], "crashed", ended=DEAD)
+    assert (found.verdict, found.clauses, found.reason) == ("crashed", {A: "crashed"}, DEAD[1])
+
+
+@pytest.mark.parametrize(("outcomes", "clauses"), [
+    (("EINPROGRESS", "EALREADY"), {A: "conforms", B: "conforms"}),
+    (("EINPROGRESS", "ok"), {A: "conforms", B: "fails"}),
+    (("EINPROGRESS",), {A: "conforms", B: "unresolved"}),
+    (("ECONNREFUSED", "EPIPE"), {A: "conforms"}),
+    (("ECONNREFUSED", "unsupported"), {A: "conforms"}),
+    (("EINVAL", "ok"), {A: "fails"}),
+    ((), {A: "unresolved", B: "unresolved"}),
+])
+def test_check_counts_after_the_attempt_that_it_names(outcomes: Sequence[str], clauses: Mapping[str, str]) -> None:
+    assert judged([ATTEMPT, LATER], *outcomes).clauses == clauses
+
+
+def test_call_that_is_lost_where_its_check_does_not_count_is_no_failure_of_its_clause() -> None:
+    blocked = judged([ATTEMPT, LATER], "ECONNREFUSED", "blocks", ended=("unresolved", "send blocks"))
+    assert (blocked.verdict, blocked.clauses) == ("conforms", {A: "conforms"})
+    assert judged([ATTEMPT, LATER], "ECONNREFUSED", "crashed", ended=DEAD).verdict == "crashed"
+
+
+def test_case_without_a_check_that_counts_is_unsupported() -> None:
+    found = judged([replace(ATTEMPT, checks=(), observe=True), LATER], "ECONNREFUSED", "ok")
+    assert (found.verdict, found.clauses, found.reason) == (
+        "unsupported", {B: "unsupported"}, "no check is about an attempt that ends so")
+
+
+def test_attempt_is_the_last_one_of_the_socket() -> None:
+    other = replace(READY, name="other")
+    steps = [ATTEMPT, replace(READY, observe=True), other, LATER]
+    assert judged(steps, "EINPROGRESS", "EINVAL", "ok", "ok").clauses == {A: "conforms"}
+    assert judged(steps, "ECONNREFUSED", "EINPROGRESS", "ok", "ok").clauses == {A: "conforms", B: "fails"}
+
+
+def test_attempt_on_a_thread_ends_when_that_is_joined() -> None:
+    start = Step("connect", "client", {"to": "peer", "thread": "caller"}, (), 7)
+    join = replace(ATTEMPT, verb="pthread_join", name="caller")
+    assert judged([start, join, LATER], "ok", "ECONNREFUSED", "ok").clauses == {A: "conforms"}
+    assert judged([start, join, LATER], "ok", "EINPROGRESS", "ok").clauses == {A: "conforms", B: "fails"}
+
+
+# --- time ---------------------------------------------------------------------------------------------------
+
+TIMED = step((A, {"errno": "ETIMEDOUT", "not-before": "300ms", "within": "30s"}))
+
+
+def after(seconds: float, outcome: str = "ETIMEDOUT", on: Profile | None = None) -> Judgement:
+    transcript = seen([TIMED], outcome)
+    transcript.entries = [replace(entry, seconds=seconds) for entry in transcript.entries]
+    return judge(case(TIMED), transcript, CLAUSES, on or profile())
+
+
+@pytest.mark.parametrize(("seconds", "outcome", "verdict"), [
+    (0.3, "ETIMEDOUT", "conforms"), (30.0, "ETIMEDOUT", "conforms"), (127.0, "ETIMEDOUT", "fails"),
+    (0.299, "ETIMEDOUT", "fails"), (3.0, "ECONNREFUSED", "fails"), (3.0, "ok", "fails"),
+])
+def test_time_is_part_of_an_outcome(seconds: float, outcome: str, verdict: str) -> None:
+    assert after(seconds, outcome).verdict == verdict
+
+
+def test_time_is_told_where_it_is_what_is_wrong() -> None:
+    assert after(127.04).reason == ("connect(client, peer) = -1 ETIMEDOUT after 127 s, "
+                                    "expected ETIMEDOUT not before 300 ms and within 30 s")
+
+
+def test_time_can_be_declared() -> None:
+    on = profile(declared(A, {"errno": "ETIMEDOUT", "not-before": "60s"}))
+    assert [after(seconds, on=on).verdict for seconds in (127.0, 45.0, 3.0)] == ["deviates", "fails", "stale"]
+
+
+@pytest.mark.parametrize(("observed", "seconds", "verdict"), [
+    ({"ret": "ok", "ready": "output"}, 1.0, "conforms"), ({"ret": "ok", "ready": "output"}, 3.5, "fails"),
+    ({"ret": "ok", "ready": "input"}, 1.0, "fails"),
+])
+def test_fields_have_bounds_too(observed: Mapping[str, str], seconds: float, verdict: str) -> None:
+    one = step((A, {"ready": ["output"], "within": "3s"}), verb="wait")
+    transcript = seen([one], observed)
+    transcript.entries = [replace(entry, seconds=seconds) for entry in transcript.entries]
+    assert judge(case(one), transcript, CLAUSES, profile()).verdict == verdict
+
+
+def test_what_may_fail_in_time_may_succeed() -> None:
+    one = step((MAY, {"errno": "ETIMEDOUT", "within": "30s"}))
+    assert judged([one], "ok").verdict == "conforms"
+
+
 # --- crashes ------------------------------------------------------------------------------------------------
 
 
@@ -410,6 +512,14 @@ def test_outcomes_as_people_read_them(observed: Mapping[str, str], text: str) ->
     assert spell_observed(observed) == text
 
 
+@pytest.mark.parametrize(("seconds", "allowed", "text"), [
+    (0.35, [], "-1 EINTR"), (2.51, [], "-1 EINTR after 2.5 s"), (127.02, ["EINTR"], "-1 EINTR after 127 s"),
+    (0.35, [{"errno": "EINTR", "within": "1s"}], "-1 EINTR after 350 ms"),
+])
+def test_time_as_people_read_it(seconds: float, allowed: Sequence[Allowed], text: str) -> None:
+    assert spell_timed({"ret": "EINTR"}, seconds, allowed) == text
+
+
 @pytest.mark.parametrize(
     ("allowed", "text"),
     [
@@ -419,6 +529,8 @@ def test_outcomes_as_people_read_them(observed: Mapping[str, str], text: str) ->
         (["any"], "what no document settles"),
         ([{"revents": ["POLLIN", "POLLOUT"], "value": 1}], "{revents: POLLIN|POLLOUT, value: 1}"),
         (["blocks"], "blocks"),
+        ([{"errno": "ETIMEDOUT", "within": "30s"}, {"within": "300ms"}], "ETIMEDOUT within 30 s or 0 within 300 ms"),
+        ([{"ready": ["output"], "not-before": "1s"}], "{ready: output} not before 1 s"),
     ],
 )
 def test_expectations_as_people_read_them(allowed: Sequence[Allowed], text: str) -> None:

@@ -174,6 +174,31 @@ def files(tmp_path: Path) -> Files:
             11,
             "after 'blocks' the agent is gone",
         ),
+        # what is observed, what depends on the attempt before, what is bounded by time
+        ("expect: EISCONN", "expect: EISCONN, observe: true", 12, "'expect' has no place beside it"),
+        ("expect: EISCONN", "observe: false", 12, "observe: False is not true: the call is made and recorded"),
+        ("expect: EISCONN", "observe: true, clause: illumos.EISCONN", 12, "a clause without 'expect' judges nothing"),
+        ("expect: EISCONN", "after: ok", 12, "'after' without 'expect' judges nothing"),
+        ("expect: EISCONN", "observe: true, after: ok", 12, "'after' without 'expect' judges nothing"),
+        ("expect: EISCONN", "expect: EISCONN, after: EINPROGES", 12, "after: 'EINPROGES' is none of ok, blocks, any, "),
+        ("expect: EISCONN", "expect: EISCONN, after: blocks", 12, "after: 'blocks' is not ok or the name of an errno"),
+        ("expect: EISCONN", "expect: EISCONN, after: [ok, any]", 12, "after.*'any' is not ok or the name of an errno"),
+        ("{connect: client, to: peer}", "{send: client, data: x, expect: ok, after: ok}", 11,
+         "'after': no connect\\(\\) of client before"),
+        ("to: peer, expect: EISCONN}", "to: peer, thread: t}\n      - {recv: client, expect: EAGAIN, after: ok}", 13,
+         "'after': no connect\\(\\) of client before, or its thread not joined"),
+        ("expect: EISCONN", "expect: {errno: EISCONN}", 12, "EISCONN alone says the same; an errno takes not-be"),
+        ("expect: EISCONN", "expect: {errno: ok, within: 1s}", 12, "expect errno: 'ok' is not the name of an errno"),
+        ("expect: EISCONN", "expect: {errno: EISCON, within: 1s}", 12, "expect errno: 'EISCON' is none of ok, blocks"),
+        ("expect: EISCONN", "expect: {errno: EISCONN, within: 1}", 12, "within: 1 is not a duration such as 10s or"),
+        ("expect: EISCONN", "expect: {errno: EISCONN, within: 1m}", 12, "within: '1m' is not a duration such as"),
+        ("expect: EISCONN", "expect: {not-before: 3s, within: 300ms}", 12, "never, not before 3s and within 300ms"),
+        (
+            "connect: client, to: peer, expect: EISCONN",
+            "poll: client, events: [], expect: {errno: EINTR, revents: [], within: 1s}",
+            12,
+            "with an errno nothing else comes back",
+        ),
         # axes
         ("backlog: 16", "backlog: [1, 1]", 8, "listener backlog names the same twice: 1, 1"),
         ("backlog: 16", "backlog: []", 8, "backlog: an axis without values|backlog"),
@@ -315,7 +340,8 @@ TREES = st.recursive(
 
 
 VERBS = st.sampled_from(["socket", "connect", "poll", "wait", "accept", "getsockopt", "socketpair", "unlink", "bind"])
-OPERANDS = st.sampled_from(["to", "expect", "clause", "events", "namelen", "thread", "as", "for", "value"])
+OPERANDS = st.sampled_from(["to", "expect", "clause", "after", "observe", "events", "namelen", "thread", "as", "for",
+                            "value"])
 
 
 @given(VERBS, WORDS_OF_YAML | TREES, st.dictionaries(OPERANDS, TREES, max_size=3), st.none() | TREES)
@@ -429,6 +455,17 @@ def test_errno_has_its_posix_spelling(files: Files, native: str, posix: str) -> 
     assert (allowed(returned), allowed(told)) == ([(posix,)] * 2, [({"value": posix},)] * 2)
 
 
+def test_what_is_checked_may_depend_on_the_attempt_before(files: Files) -> None:
+    steps = files.steps(
+        SOCKET, "{bind: client, to: loopback, observe: true}", "{connect: client, to: peer}",
+        "{send: client, data: x, expect: ok, after: [ok, EWOULDBLOCK]}", "{connect: client, to: peer, thread: caller}",
+        "{pthread_join: caller}", "{send: client, data: x, expect: {errno: EPIPE, within: 300ms}, after: ok}")[0]
+    assert [step.observe for step in steps.steps[:3]] == [False, True, False]
+    assert [(step.after, steps.attempt(index)) for index, step in enumerate(steps.steps) if step.after] == [
+        (("ok", "EAGAIN"), 2), (("ok",), 5)]
+    assert steps.steps[-1].checks[0].allowed == ({"errno": "EPIPE", "within": "300ms"},)
+
+
 def test_nearest_clause_wins(files: Files) -> None:
     text = GOOD.replace("    type:", "    clause: illumos.EINPROGRESS\n    type:")
     assert files.cases(text)[0].clauses == ("illumos.EINPROGRESS",)
@@ -440,6 +477,8 @@ def test_nearest_clause_wins(files: Files) -> None:
     GOOD.replace("EISCONN}", "EINVAL}"), GOOD.replace("16", "17"), GOOD.replace("true", "false"),
     GOOD.replace("      - {connect: client, to: peer}\n", ""), GOOD.replace("to: peer}", "to: wildcard}"),
     GOOD.replace("{connect: client, to: peer}", "{connect: client, to: peer, expect: ok}"),
+    GOOD.replace("to: peer}", "to: peer, observe: true}"), GOOD.replace("EISCONN}", "EISCONN, after: ok}"),
+    GOOD.replace("expect: EISCONN}", "expect: {errno: EISCONN, within: 1s}}"),
     GOOD.replace("SOCK_STREAM", "SOCK_DGRAM"), GOOD.replace("clause: illumos.EISCONN", "clause: illumos.EINPROGRESS"),
 ])
 def test_revision_changes_with_the_content(files: Files, text: str) -> None:
@@ -464,7 +503,9 @@ def test_revision_does_not_change_otherwise(files: Files, text: str) -> None:
 
 
 def test_revisions_of_cases_differ(files: Files) -> None:
+    """They are those of all suites before, so that their results can be compared."""
     found = files.cases()
+    assert [case.revision for case in found] == ["8de3cbcf3bcf", "7a47cd79f0dc"]
     assert len({case.revision for case in found}) == len(found) == 2
     assert all(re.fullmatch("[0-9a-f]{12}", case.revision) for case in found)
 

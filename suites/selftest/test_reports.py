@@ -171,11 +171,17 @@ def shown(made: Json, clause: str = "illumos.EISCONN") -> str:
     ({"ret": "ok", "name": "inet:127.0.0.1:9"}, {"port": "unchanged"}, "fails", "name=inet:127.0.0.1:*"),
     ({"ret": "ECONNRESET"}, {"data": "hello"}, "fails", "ECONNRESET"),
     ({"ret": "ENOTCONN"}, "any", "open", "ENOTCONN"),
+    ({"ret": "EAGAIN"}, {"errno": "EAGAIN", "within": "3s"}, "conforms", ""),
+    ({"ret": "ok"}, {"within": "3s"}, "conforms", ""),
+    ({"ret": "EAGAIN"}, {"errno": "EAGAIN", "within": "2s"}, "fails", "EAGAIN too late"),
+    ({"ret": "EAGAIN"}, [{"errno": "EAGAIN", "not-before": "3s"}, "ok"], "deviates", "EAGAIN too early"),
+    ({"ret": "EINVAL"}, {"errno": "EAGAIN", "within": "2s"}, "fails", "EINVAL"),
+    ({"ret": "ok", "value": "1"}, {"value": "1", "within": "2s"}, "fails", "value=1 too late"),
 ])
 def test_cell_shows_what_was_observed_unless_the_clause_names_it(
         observed: Mapping[str, str], expect: Any, verdict: str, told: str) -> None:
     made = result("a", verdict)
-    made["steps"][2] |= {"observed": observed, "expect": expect}
+    made["steps"][2] |= {"observed": observed, "expect": expect, "seconds": 2.5}
     assert shown(made) == told
 
 
@@ -349,6 +355,18 @@ reason: deviates for a reason
 declared: illumos.EISCONN: EINVAL (bug), because it always did; a page
 again: pytest 'suites/stream/EISCONN.yaml::twice[inet6-gvisor]' --target gvisor
 """
+
+
+def test_explain_tells_the_time_that_is_long_or_checked_and_what_is_not_judged(write: Write, report: Report) -> None:
+    made = result("a")
+    made["steps"][1] |= {"seconds": 7.26, "observe": True}
+    made["steps"][2] |= {"expect": {"errno": "EISCONN", "within": "1s"}, "seconds": 0.25, "after": ["EINPROGRESS"]}
+    del made["steps"][2]["verdict"]
+    assert """\
+   2  socket(client) = 0 after 7.3 s  (line 7)
+   3  connect(client, peer) = -1 EISCONN after 250 ms  (line 8)
+      expected EISCONN within 1 s, after EINPROGRESS: not judged illumos.EISCONN
+""" in report("explain", write(made), "EISCONN")
 
 
 def test_explain_shows_every_target_unless_one_is_named(write: Write, report: Report) -> None:

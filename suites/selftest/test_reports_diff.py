@@ -105,6 +105,28 @@ def test_ports_paths_and_times_are_no_difference(write: Write, report: Report) -
     assert "native: no difference; 1 case the same" in report("diff", old, new, "--fail-on", ",".join(diff.KINDS))
 
 
+@pytest.mark.parametrize(("seconds", "kind"), [(70.0, ""), (3.0, "improved"), (127.9, "")])
+def test_time_is_a_difference_where_it_is_within_its_bounds_or_not(
+        write: Write, report: Report, seconds: float, kind: str) -> None:
+    """How long a call took is another in every run; whether it came in time is the system's doing."""
+    def timed(took: float) -> Json:
+        made = result("a", "conforms" if took < 30 else "fails")
+        made["steps"][1]["seconds"] = took
+        made["steps"][2] |= {"expect": {"errno": "EISCONN", "within": "30s"}, "seconds": took}
+        return made
+    out = report("diff", write(timed(127.0), name="old"), write(timed(seconds), name="new"), "--format", "json")
+    assert kinds(out) == ({"a": kind} if kind else {})
+
+
+def test_observation_that_is_another_is_told_like_a_probe(write: Write, report: Report) -> None:
+    made = [result("a"), result("a")]
+    for one, ret in zip(made, ("ok", "EADDRNOTAVAIL"), strict=True):
+        one["steps"][1] |= {"observe": True, "observed": {"ret": ret}}
+    out = report("diff", write(made[0], name="old"), write(made[1], name="new"))
+    assert "socket(client): 0 -> -1 EADDRNOTAVAIL\n" in out
+    assert "native: 1 probe; " in out
+
+
 def test_reason_of_a_crash_is_no_difference(write: Write, report: Report) -> None:
     crashes = [result("a", "crashed", "crashed", reason=f"signal {number}") for number in (6, 11)]
     for one, number in zip(crashes, (6, 11), strict=True):
