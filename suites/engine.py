@@ -114,7 +114,7 @@ class Play:
             return self.usual_patience
         if step and step.is_precondition and self.may_miss:
             return self.usual_patience
-        if step and step.verb == "connect" and self.world.always_blocks:
+        if step and step.verb == "connect" and self.world.always_blocks and not self.has_timer:
             return self.usual_patience
         timer = self.has_timer if step else self.given_timer
         return TIMER_PATIENCE_S if timer and verb in TIMED_VERBS else self.usual_patience * PATIENCE_FACTOR
@@ -152,11 +152,15 @@ class Play:
             return
         if step.name in self.world.silent:
             raise Unsupported(f"a silent host stands in for the full queue of {step.name}, and makes no calls")
+        if step.operands.get("to") in self.world.silent and step.name in self.world.bound:
+            raise Unsupported(f"a silent host stands in for the full queue, and {step.name} is bound to loopback")
         if step.verb == "accept-all":
             self.world.make_space(step.name)
         request = self.request(step)
         answer, seconds = self.call(request, self.patience(step.verb, step))
         self.record(index, step, request, answer, seconds)
+        if step.verb == "bind" and answer.ok:
+            self.world.bound.add(step.name)
         if step.verb == "close":
             self.world.reserve_port(step.name)
 
@@ -167,7 +171,7 @@ class Play:
             raise Unsupported(answer.reason)
         self.stop_if_lost(answer, step.text)
         if step.is_precondition and not answer.ok:
-            if answer.ret in world.LACKS.get(step.verb, ()):
+            if answer.ret in world.LACKS.get(step.verb, ()) or shares_no_address(step, answer):
                 raise Unsupported(f"{step.text} = -1 {answer.ret}")
             self.transcript.ended = ("unresolved", f"step {index + 1}, a precondition: {step.text} = {answer.ret}")
             raise Stop
@@ -213,6 +217,11 @@ class Play:
             self.stop_if_lost(answer, request)
             seen[key] = next(iter(answer.fields.values()), "") if answer.ok else answer.ret
         self.transcript.entries.append(Entry(step.text, "probe", step.name, "", {"ret": "ok", **seen}, index))
+
+
+def shares_no_address(step: Step, answer: Answer) -> bool:
+    """Whether a precondition is that two sockets have one address, which not every platform's SO_REUSEADDR allows."""
+    return step.verb == "bind" and answer.ret == "EADDRINUSE" and step.operands["to"] not in world.ADDRESSES
 
 
 class Stop(Exception):
