@@ -14,7 +14,8 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -157,7 +158,23 @@ fcntl client F_GETFL                                  ok flags=
 fcntl client F_NOTHING                                unsupported .+
 connect client inet:127.0.0.1:SERVER len=8              EINVAL
 connect client inet:127.0.0.1:SERVER family=99          EAFNOSUPPORT
-connect client inet:127.0.0.1:1 port=99999            error connect: .+
+connect client inet:127.0.0.1:1 port=99999            error connect: port 99999 does not fit a field of 16 bits
+connect client inet:127.0.0.1:1 port=-1               error connect: port -1 does not fit a field of 16 bits
+connect client inet:127.0.0.1:1 family=65536          error connect: sa_family 65536 does not fit a field of 16 bits
+connect client inet:127.0.0.1:1 family=-1             error connect: sa_family -1 does not fit a field of 16 bits
+connect client inet:127.0.0.1:1 len=2147483648        error connect: namelen 2147483648 does not fit a field of 32 bits
+connect client inet:127.0.0.1:1 len=-2147483649       error connect: namelen -2147483649 does not fit a field of 32 bits
+connect client inet6:fe80::1%4294967296:1             error connect: scope id 4294967296 does not fit a field of 32 bits
+connect client inet6:fe80::1%-1:1                     error connect: scope id -1 does not fit a field of 32 bits
+connect client inet6:1.2.3.4:1                        error connect: .+
+connect client inet6:::ffff:1.2.3:1                   error connect: .+
+setsockopt client SO_LINGER 2147483648                error setsockopt: l_linger 2147483648 does not fit .+
+setsockopt client SO_KEEPALIVE 2147483648             error setsockopt: int 2147483648 does not fit a field of 32 bits
+setsockopt client SO_RCVTIMEO 99999999999999999999    error setsockopt: int 99999999999999999999 does not fit .+
+listen client 4294967296                              error listen: int 4294967296 does not fit a field of 32 bits
+poll client timeout=4294967296                        error poll: int 4294967296 does not fit a field of 32 bits
+descriptor huge 4294967296                            error descriptor: int 4294967296 does not fit a field of 32 bits
+socket none 4294967298 SOCK_STREAM                    error socket: int 4294967298 does not fit a field of 32 bits
 connect client bad:                                   EFAULT
 connect client null:                                  EINVAL|EFAULT
 connect client bytes:                                 EINVAL
@@ -297,7 +314,7 @@ def test_conversation_has_success_and_failure_of_every_verb() -> None:
     succeed = {request.split()[0] for request, answer in TURNS if answer.startswith("ok")}
     assert succeed == set(agent.VERBS)
     fail = {request.split()[0] for request, answer in TURNS if re.match("E|error", answer)}
-    assert fail - {"jump"} == set(agent.VERBS) - {"dlsym", "fcntl", "poll", "sigaction"}
+    assert fail - {"jump"} == set(agent.VERBS) - {"dlsym", "fcntl", "sigaction"}
 
 
 def test_greeting_tells_what_there_is(hand: Hand) -> None:
@@ -436,6 +453,57 @@ def test_reset_leaves_nothing(hand: Hand, tmp_path: Path) -> None:
     hand.do("socket s AF_INET SOCK_STREAM", "setsockopt s SO_REUSEADDR 1", f"bind s {name}")
 
 
+def test_a_thread_that_cannot_be_started_is_no_outcome_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    one = agent.Agent()
+    assert agent.perform(one, "socket c AF_INET SOCK_STREAM") == "ok"
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    lack = "unsupported no thread can be started: can't start new thread"
+    assert agent.perform(one, "connect c inet:127.0.0.1:1 thread=t") == lack
+    assert agent.perform(one, "pthread_join t") == "error pthread_join: no thread is named t"
+    assert agent.perform(one, "connect-many m bad: AF_INET SOCK_STREAM 2 1") == lack
+    assert agent.perform(one, "reset") == "ok"
+
+
+# --- what a parent leaves behind ----------------------------------------------------------------------------
+
+HEIR = """
+import os, signal, sys
+os.umask(0o777)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def heir(tmp_path: Path, *command: str) -> Hand:
+    """An agent whose parent has blocked and ignored signals and left files no permissions."""
+    return Hand(tmp_path, sys.executable, "-I", "-S", "-c", HEIR, *command)
+
+
+def inherits_nothing(hand: Hand, folder: Path) -> None:
+    hand.pending()
+    hand.do("sigaction SIGUSR1", "pthread_kill caller SIGUSR1")
+    assert hand.say("pthread_join caller") == "EINTR"
+    hand.do("file f", "mkdir d")
+    assert [oct((folder / name).stat().st_mode & 0o777) for name in ("f", "d")] == ["0o644", "0o755"]
+    status = Path(f"/proc/{hand.process.pid}/status")
+    if status.exists():
+        masks = dict(re.findall(r"^(Sig\w+):\s+(\w+)$", status.read_text(), re.MULTILINE))
+        assert int(masks["SigBlk"], 16) == 0
+        assert not int(masks["SigIgn"], 16) & 1 << signal.SIGCHLD - 1
+        assert int(masks["SigIgn"], 16) & 1 << signal.SIGPIPE - 1
+    assert hand.end() == 0
+
+
+def test_it_inherits_no_signals_and_no_umask(tmp_path: Path) -> None:
+    hand = heir(tmp_path, sys.executable, "-I", "-S", str(PROGRAM))
+    inherits_nothing(hand, tmp_path)
+    hand.close()
+
+
 # --- the end ------------------------------------------------------------------------------------------------
 
 
@@ -452,6 +520,60 @@ def test_end_of_input_ends_a_call_that_blocks(hand: Hand) -> None:
     hand.do("socketpair a b AF_UNIX SOCK_STREAM")
     hand.type("recv a")
     assert hand.end() == 1
+
+
+def test_end_of_input_ends_a_call_that_blocks_before_requests_that_wait(hand: Hand) -> None:
+    """Until then the agent does nothing: what is unread does not keep it busy."""
+    hand.do("socketpair a b AF_UNIX SOCK_STREAM")
+    hand.type("recv a", *["getpeername b"] * 2000)
+    clock = Path(f"/proc/{hand.process.pid}/stat")
+    used = [int(field) for field in clock.read_text().rpartition(")")[2].split()[11:13]] if clock.exists() else []
+    assert hand.process.stdout
+    assert not select.select([hand.process.stdout], [], [], 1.0)[0]
+    if used:
+        now = [int(field) for field in clock.read_text().rpartition(")")[2].split()[11:13]]
+        assert sum(now) - sum(used) < os.sysconf("SC_CLK_TCK") / 2
+    assert hand.end() == 1
+
+
+def from_file(folder: Path, command: Sequence[str], *lines: str) -> tuple[int, list[str]]:
+    """The exit status of an agent whose input is a file, and its answers."""
+    script = folder / "requests"
+    script.write_text("".join(line + "\n" for line in lines))
+    with script.open() as requests:
+        run = subprocess.run(command, stdin=requests, capture_output=True, text=True, timeout=END_S, check=False)
+    return run.returncode, run.stdout.splitlines()[1:]
+
+
+def ends_with_a_file(folder: Path, command: Sequence[str]) -> None:
+    pair = "socketpair a b AF_UNIX SOCK_STREAM"
+    assert from_file(folder, command, pair, "send a data=x", "recv b") == (0, ["ok", "ok", "ok data=x"])
+    assert from_file(folder, command, pair, "recv b", "recv b") == (1, ["ok"])
+
+
+def ends_with_a_terminal(command: Sequence[str]) -> None:
+    """By the end-of-file character, and when the terminal is gone."""
+    for end in (b"\x04", b""):
+        master, slave = os.openpty()
+        with subprocess.Popen(command, stdin=slave, stdout=subprocess.PIPE) as process:
+            os.close(slave)
+            os.write(master, b"socket c AF_INET SOCK_STREAM\n")
+            assert process.stdout
+            assert [process.stdout.readline()[:5] for _ in range(2)] == [b"hello", b"ok\n"]
+            os.write(master, end)
+            if not end:
+                os.close(master)
+            assert process.wait(END_S) == 0
+            if end:
+                os.close(master)
+
+
+def test_the_end_of_a_file_ends_it(tmp_path: Path) -> None:
+    ends_with_a_file(tmp_path, [sys.executable, "-I", "-S", str(PROGRAM)])
+
+
+def test_the_end_of_a_terminal_ends_it() -> None:
+    ends_with_a_terminal([sys.executable, "-I", "-S", str(PROGRAM)])
 
 
 PARENT = """
@@ -548,6 +670,60 @@ def test_numbers_that_python_lacks_are_those_that_python_has(name: str, value: i
     assert known in ([], [value])
 
 
+@pytest.mark.parametrize("name", agent.EXTRA.get(agent.SYSTEM, {}))
+def test_numbers_that_python_lacks_are_those_of_the_headers(name: str) -> None:
+    """As far as this machine's headers have them, and as macros."""
+    if not shutil.which("cc"):
+        pytest.skip("there is no C compiler")
+    headers = ["fcntl.h", "poll.h", "netinet/in.h", "netinet/tcp.h", "sys/socket.h", "linux/in.h", "linux/in6.h"]
+    text = "".join(f"#if __has_include(<{header}>)\n#include <{header}>\n#endif\n" for header in headers)
+    run = subprocess.run(["cc", "-D_GNU_SOURCE", "-E", "-P", "-xc", "-"], input=text + f"=={name}\n",
+                         capture_output=True, text=True, check=True)
+    told = run.stdout.rpartition("==")[2].strip()
+    if told.isidentifier():  # an enumerator, or none
+        found = re.search(rf"\b{name} = (\w+)", run.stdout)
+        told = found[1] if found else str(agent.EXTRA[agent.SYSTEM][name])
+    assert int(told, 0) == agent.EXTRA[agent.SYSTEM][name]
+
+
+XNET = """
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/socket.h>
+int __xnet_connect(int fd, const struct sockaddr *to, socklen_t length) { return errno = EXDEV, -1; }
+int __xnet_socket(int domain, int type, int protocol) { return socket(domain, type, protocol); }
+int __xnet_bind(int fd, const struct sockaddr *to, socklen_t length) { return bind(fd, to, length); }
+int __xnet_getsockopt(int fd, int level, int option, void *value, socklen_t *length) {
+    return getsockopt(fd, level, option, value, length);
+}
+void __xnet_socketpair(void) {}
+void __xnet_recvmsg(void) {}
+void __xnet_sendmsg(void) {}
+void __xnet_sendto(void) {}
+"""
+
+
+def test_the_flavour_of_x_open_is_in_the_names_of_the_calls(tmp_path: Path) -> None:
+    if not shutil.which("cc"):
+        pytest.skip("there is no C compiler")
+    library = tmp_path / "libsocket.so.1"
+    subprocess.run(["cc", "-shared", "-fPIC", "-w", "-o", library, "-xc", "-"], input=XNET, text=True, check=True)
+    hand = Hand(tmp_path, CONNECT_LIBRARY=str(library), CONNECT_FLAVOUR="xnet")
+    assert re.search(r" implementation=\S+-xnet ", hand.greeting)
+    address = hand.listener()
+    hand.do("socket c AF_INET SOCK_STREAM")
+    assert hand.say(f"connect c {address}") == "EXDEV"
+    hand.close()
+
+
+@pytest.mark.parametrize(("flavour", "lacking"), [("xnet", "has no __xnet_bind"), ("xopen", "is xnet or nothing")])
+def test_a_flavour_that_is_not_there_is_refused(flavour: str, lacking: str) -> None:
+    run = subprocess.run([sys.executable, "-I", "-S", str(PROGRAM)], env={**os.environ, "CONNECT_FLAVOUR": flavour},
+                         input="", capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert re.fullmatch(rf"agent: .*{lacking}.*\n", run.stderr)
+
+
 @pytest.mark.parametrize(
     ("option", "level"),
     [
@@ -618,6 +794,43 @@ def test_addresses_are_laid_out_byte_by_byte(system: str, text: str, raw: str) -
 @pytest.mark.parametrize(("system", "size"), [(system, 32 if system == "sunos" else 28) for system in agent.LAYOUTS])
 def test_sockaddr_in6_has_the_size_of_the_platform(system: str, size: int) -> None:
     assert len(agent.LAYOUTS[system].encode("inet6:::1:1")) == size
+
+
+@pytest.mark.parametrize("system", agent.LAYOUTS)
+def test_a_family_that_the_field_cannot_hold_is_not_cut(system: str) -> None:
+    """284 became AF_INET6 on FreeBSD, and connected."""
+    layout = agent.LAYOUTS[system]
+    if layout.has_len:
+        with pytest.raises(agent.Unsupported, match="sa_family 284 does not fit a field of 8 bits"):
+            layout.head(284, 28)
+    else:
+        assert layout.family_of(layout.head(284, 28)) == 284
+    assert layout.family_of(layout.head(layout.family_max, 28)) == layout.family_max
+    for family_ in (65536, -1):
+        with pytest.raises(agent.BadRequest, match=f"sa_family {family_} does not fit a field of 16 bits"):
+            layout.head(family_, 28)
+
+
+@pytest.mark.parametrize("system", [system for system, layout in agent.LAYOUTS.items() if layout.has_len])
+def test_sa_len_of_what_is_longer_than_it_can_say_is_its_largest(system: str) -> None:
+    assert agent.LAYOUTS[system].encode("unix:" + "a" * 300)[:2] == b"\xff\x01"
+
+
+def test_mapped_addresses_are_read_and_written_without_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    pton, ntop = socket.inet_pton, socket.inet_ntop
+    mapped = bytes(10) + b"\xff\xff\x7f\0\0\1"
+
+    def plain_pton(family_: int, host: str) -> bytes:
+        assert family_ == socket.AF_INET or "." not in host
+        return pton(family_, host)
+
+    monkeypatch.setattr(socket, "inet_pton", plain_pton)
+    monkeypatch.setattr(socket, "inet_ntop", lambda of, raw: "::ffff:7f00:1" if raw == mapped else ntop(of, raw))
+    layout = agent.LAYOUTS["linux"]
+    raw = layout.encode("inet6:::ffff:127.0.0.1:80")
+    assert raw[8:24] == mapped
+    assert layout.decode(raw) == "inet6:::ffff:127.0.0.1:80"
+    assert layout.encode("inet6:64:ff9b::192.0.2.33:1")[8:24] == pton(socket.AF_INET6, "64:ff9b::c000:221")
 
 
 PORTS = st.integers(0, 65535)
