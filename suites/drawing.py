@@ -7,6 +7,7 @@ seed is chosen by `--hypothesis-seed=N`. The smallest failing example is printed
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import hypothesis
@@ -32,6 +33,12 @@ class Drawn:
         self.item, self.target = item, target
         self.conformance = item.config.stash[collect.CONFORMANCE]
         self.results: dict[str, dict[str, Any]] = {}
+
+    @property
+    def greeting(self) -> Mapping[str, Any]:
+        """What the target's agent said of itself; empty where it could not be started."""
+        greeting: Mapping[str, Any] = self.conformance.sessions[self.target].greeting
+        return greeting
 
     def __call__(self, scenario: str) -> None:
         """Play one example; scenario: YAML text of a file with a single case, whose name is the test's."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from suites.drawing import Drawn
 
 INTERNET = pytest.mark.parametrize("domain", ["AF_INET", "AF_INET6"])
-SIZES = {"AF_INET": 16, "AF_INET6": 28}  # sizeof(struct sockaddr_in), sizeof(struct sockaddr_in6): RFC 3493
+RFC_3493 = {"sockaddr_in6": 28, "sa_family_max": 65535}  # what an agent has that does not say it of its target
 STORAGE = 128  # sizeof(struct sockaddr_storage) on every platform of the agent
 
 LENGTH = """
@@ -27,6 +27,21 @@ LENGTH = """
 TYPES = st.sampled_from(["SOCK_STREAM", "SOCK_DGRAM"])
 
 
+def told(target: Drawn, field: str) -> int:
+    """A number that the target's agent said of its structures."""
+    return int(target.greeting.get(field, RFC_3493[field]))
+
+
+def size_of(target: Drawn, domain: str) -> int:
+    """sizeof(struct sockaddr_in) or, 32 on illumos, sizeof(struct sockaddr_in6)."""
+    return 16 if domain == "AF_INET" else told(target, "sockaddr_in6")
+
+
+def families(target: Drawn) -> st.SearchStrategy[int]:
+    """Families that no platform has, as far as sa_family holds them: one byte where there is sa_len before it."""
+    return st.integers(47, told(target, "sa_family_max"))
+
+
 @INTERNET
 @given(data=st.data(), type_=TYPES)
 def test_namelen_too_short(drawn: Drawn, domain: str, data: st.DataObject, type_: str) -> None:
@@ -36,8 +51,9 @@ def test_namelen_too_short(drawn: Drawn, domain: str, data: st.DataObject, type_
                         domain=domain, type=type_, namelen=data.draw(st.integers(0, longest))))
 
 
-@given(type_=TYPES, namelen=st.integers(24, 27))
-def test_namelen_before_scope(drawn: Drawn, type_: str, namelen: int) -> None:
+@given(data=st.data(), type_=TYPES)
+def test_namelen_before_scope(drawn: Drawn, data: st.DataObject, type_: str) -> None:
+    namelen = data.draw(st.integers(24, size_of(drawn, "AF_INET6") - 1))
     drawn(LENGTH.format(name="namelen-before-scope", summary="A namelen without sin6_scope_id is no valid size.",
                         domain="AF_INET6", type=type_, namelen=namelen))
 
@@ -45,7 +61,7 @@ def test_namelen_before_scope(drawn: Drawn, type_: str, namelen: int) -> None:
 @INTERNET
 @given(data=st.data(), type_=TYPES)
 def test_namelen_beyond_structure(drawn: Drawn, domain: str, data: st.DataObject, type_: str) -> None:
-    namelen = data.draw(st.integers(SIZES[domain] + 1, STORAGE))
+    namelen = data.draw(st.integers(size_of(drawn, domain) + 1, STORAGE))
     drawn(LENGTH.format(name="namelen-beyond-structure", summary="A namelen above the structure's is no valid size.",
                         domain=domain, type=type_, namelen=namelen))
 
@@ -58,8 +74,9 @@ def test_namelen_beyond_any_address(drawn: Drawn, domain: str, type_: str, namel
 
 
 @INTERNET
-@given(family=st.integers(47, 65535))
-def test_family_nobody_has(drawn: Drawn, domain: str, family: int) -> None:
+@given(data=st.data())
+def test_family_nobody_has(drawn: Drawn, domain: str, data: st.DataObject) -> None:
+    family = data.draw(families(drawn))
     drawn(f"""
         clause: illumos.EAFNOSUPPORT
         scenarios:
@@ -74,8 +91,9 @@ def test_family_nobody_has(drawn: Drawn, domain: str, family: int) -> None:
     """)
 
 
-@given(family=st.integers(47, 65535), rest=st.binary(min_size=14, max_size=STORAGE - 2))
-def test_address_bytes(drawn: Drawn, family: int, rest: bytes) -> None:
+@given(data=st.data(), rest=st.binary(min_size=14, max_size=STORAGE - 2))
+def test_address_bytes(drawn: Drawn, data: st.DataObject, rest: bytes) -> None:
+    family = data.draw(families(drawn))
     drawn(f"""
         clause: illumos.EAFNOSUPPORT
         scenarios:
@@ -109,7 +127,7 @@ def test_descriptor_nobody_opened(drawn: Drawn, number: int) -> None:
 @INTERNET
 @given(data=st.data())
 def test_pointer_to_nothing(drawn: Drawn, domain: str, data: st.DataObject) -> None:
-    namelen = data.draw(st.integers(SIZES[domain], STORAGE))
+    namelen = data.draw(st.integers(size_of(drawn, domain), STORAGE))
     drawn(f"""
         clause: platform.EFAULT
         scenarios:

@@ -6,8 +6,10 @@ import functools
 import json
 import os
 import re
+import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,12 +20,14 @@ from urllib.parse import quote
 import pytest
 
 from fixtures import targets
+from fixtures.agent import VERBS
 from suites.selftest import test_agent
 from suites.selftest.test_agent import (  # noqa: F401 - collected here too, and given the hand below
     Hand,
     test_each_verb_answers,
     test_empty_lines_and_comments_are_not_answered,
     test_end_of_input_ends_a_call_that_blocks,
+    test_end_of_input_ends_a_call_that_blocks_before_requests_that_wait,
     test_end_of_input_ends_a_call_that_waits_on_a_thread,
     test_end_of_input_ends_it,
     test_greeting_tells_what_there_is,
@@ -41,6 +45,11 @@ SOURCE = targets.HERE / "agent.c"
 ROOT = targets.HERE.parent
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2")
 COMPILE_S = 120.0
+LACKS = {"FILES": "open pipe unlink", "PATHS": "file mkdir mkfifo symlink chmod", "SOCKETPAIR": "socketpair",
+         "DLSYM": "dlsym", "SIGNALS": "sigaction pthread_kill", "THREADS": "connect-many pthread_join pthread_kill",
+         "SELECT": "", "AF_UNIX": ""}  # and the verbs that need it
+PATHS = {name.upper(): name for name in LACKS["PATHS"].split()}
+BARE = tuple(f"-DWITHOUT_{name}" for name in LACKS)
 
 # --- the flavours -------------------------------------------------------------------------------------------
 
@@ -61,6 +70,9 @@ BUILDS = {
     "i386": Build("cc", ("-m32",), ("-pthread",), "sys/socket.h"),
     "io_uring": Build("cc", ("-DCONNECT_IO_URING",), ("-luring", "-pthread"), "liburing.h"),
     "lwip": Build("cc", ("-DCONNECT_LWIP", "-I/usr/include/lwip"), ("-llwip", "-pthread"), "lwip/sockets.h"),
+    "port": Build("cc", ('-DCONNECT_PLATFORM="port.h"',), ("-pthread",)),
+    "small": Build("cc", ("-DMOST=64", "-DBYTES=4096", "-DLINE=16384"), ("-pthread",)),
+    "bare": Build("cc", BARE),
     "winsock": Build("x86_64-w64-mingw32-gcc", ("-static",), ("-lws2_32",), runs=False),
 }
 
@@ -562,6 +574,42 @@ def test_a_long_request_is_answered(hand: Hand) -> None:
     assert hand.say("recv b size=20000") == "ok data=" + "A" * 20000
 
 
+def test_a_request_that_is_too_long_ends_it(programs: Path, tmp_path: Path) -> None:
+    command = [made("small", programs)]
+    run = subprocess.run(command, input="#" * 20000, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert run.stderr == "agent: a request is longer than 16384 bytes\n"
+
+
+@pytest.mark.parametrize("flavour", ["posix", "bare"])
+def test_the_end_of_a_file_ends_it(flavour: str, programs: Path, tmp_path: Path) -> None:
+    if flavour == "posix":
+        test_agent.ends_with_a_file(tmp_path, [str(made(flavour, programs))])
+    told = test_agent.from_file(tmp_path, [str(made(flavour, programs))], "reset", "jump", "reset")
+    assert told[0] == 0
+    assert [answer.split()[0] for answer in told[1]] == ["ok", "error", "ok"]
+
+
+def test_the_end_of_a_terminal_ends_it(posix: Path) -> None:
+    test_agent.ends_with_a_terminal([str(posix)])
+
+
+def test_it_inherits_no_signals_and_no_umask(posix: Path, tmp_path: Path) -> None:
+    hand = test_agent.heir(tmp_path, str(posix))
+    test_agent.inherits_nothing(hand, tmp_path)
+    hand.close()
+
+
+def test_a_thread_that_cannot_be_started_is_no_outcome_of_the_call(hand: Hand) -> None:
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("nothing limits another process here")
+    hand.do("socket c AF_INET SOCK_STREAM")
+    resource.prlimit(hand.process.pid, resource.RLIMIT_AS, (1 << 20, resource.RLIM_INFINITY))
+    for request in ("connect c inet:127.0.0.1:1 thread=t", "connect-many m bad: AF_INET SOCK_STREAM 2 1"):
+        assert re.fullmatch(r"unsupported no thread can be started: (EAGAIN|ENOMEM)", hand.say(request))
+    assert hand.say("pthread_join t").startswith("error pthread_join: no thread is named t")
+    assert hand.say("reset") == "ok"
+
+
 PARENT = test_agent.PARENT.replace('sys.executable, "-I", "-S", ', "")
 
 
@@ -570,6 +618,224 @@ def test_it_dies_with_its_parent_though_a_call_blocks(posix: Path, tmp_path: Pat
     assert parent.hear() == "ok"
     os.kill(parent.process.pid, signal.SIGKILL)
     assert parent.hear() == ""  # nobody is left who could write
+
+
+# --- ports --------------------------------------------------------------------------------------------------
+
+
+def made_of(source: str, folder: Path, *options: str) -> Path:
+    """An agent with a header of these lines in place of platform.h's sections."""
+    if not shutil.which("cc"):
+        pytest.skip("there is no C compiler cc")
+    (folder / "mine.h").write_text(source)
+    program = folder / "agent"
+    command = ["cc", *WARNINGS, f"-I{folder}", *options, "-o", str(program), str(SOURCE), "-pthread"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_S, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    return program
+
+
+@pytest.mark.parametrize("lack", [*LACKS, *PATHS])
+def test_it_is_built_without_what_there_is_not(lack: str, tmp_path: Path, start: Start) -> None:
+    it = start(tmp_path / "in", made_of("", tmp_path, f"-DWITHOUT_{lack}"))
+    verbs = dict(word.split("=", 1) for word in it.greeting.split()[1:])["verbs"].split(",")
+    assert set(VERBS) - set(verbs) == {"reset", *(LACKS | PATHS)[lack].split()}
+    assert ("AF_UNIX" in it.greeting) == (lack != "AF_UNIX")
+    assert (",select," in it.greeting) == (lack != "SELECT")
+    it.do("socket c AF_INET SOCK_STREAM")
+    if lack == "THREADS":
+        assert it.say("connect c inet:127.0.0.1:1 thread=t") == "unsupported no thread on this platform"
+    assert it.end() == 0
+
+
+def test_a_port_needs_no_more_than_its_header_says(programs: Path, tmp_path: Path, start: Start) -> None:
+    it = start(tmp_path, made("port", programs))
+    greeting = dict(word.split("=", 1) for word in it.greeting.split()[1:])
+    assert (greeting["agent"], greeting["system"]) == (f"c-skeleton-{8 * struct.calcsize('P')}", "Skeleton")
+    assert greeting["domains"] == "AF_INET,AF_INET6,v4-mapped"
+    assert it.say("mkfifo f") == "unsupported no mkfifo on this platform"
+    server = it.listener()
+    it.do("socket c AF_INET SOCK_STREAM", f"connect c {server} thread=t", "pthread_join t", "exchange c server")
+
+
+# A system as the BSDs and illumos are, over the calls of this one: sa_len, a family of one byte, sockaddr_in6 of 32
+# bytes, getpeername() that leaves everything but the family alone, and inet_pton() without dotted quads in IPv6.
+BSD = """
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+#define WITHOUT_FILES
+#define WITHOUT_PATHS
+#define WITHOUT_SOCKETPAIR
+#define WITHOUT_DLSYM
+#define WITHOUT_SIGNALS
+#define WITHOUT_SELECT
+#define WITHOUT_AF_UNIX
+#define FLAVOUR "bsd"
+#define CONNECT_MAIN bsd_main
+#define WORLDS "{\\"no-route\\": {}}"
+#define end_layer bsd_end
+struct bsd_sockaddr {
+    unsigned char sa_len, sa_family;
+    char data[30];
+};
+struct bsd_sockaddr_in {
+    unsigned char sin_len, sin_family;
+    uint16_t sin_port;
+    struct in_addr sin_addr;
+    char zero[8];
+};
+struct bsd_sockaddr_in6 {
+    unsigned char sin6_len, sin6_family;
+    uint16_t sin6_port;
+    uint32_t flowinfo;
+    struct in6_addr sin6_addr;
+    uint32_t sin6_scope_id, src_id;
+};
+static struct sockaddr_storage storage;
+static socklen_t size;
+/* The address as this system has it, if sa_len is the length of the call. */
+static struct sockaddr *host(const struct bsd_sockaddr *given, socklen_t length) {
+    memcpy(&storage, given, length < sizeof storage ? length : sizeof storage);
+    storage.ss_family = given->sa_family;
+    size = length == sizeof(struct bsd_sockaddr_in6) ? sizeof(struct sockaddr_in6) : length;
+    return given->sa_len == length ? (struct sockaddr *)&storage : NULL;
+}
+static int written_back(int result, struct bsd_sockaddr *room, socklen_t *length) {
+    memcpy(room, &storage, size);
+    room->sa_family = (unsigned char)storage.ss_family;
+    room->sa_len = (unsigned char)(*length = storage.ss_family == AF_INET6 ? sizeof(struct bsd_sockaddr_in6) : 16);
+    return result;
+}
+static int bsd_bind(int fd, const struct bsd_sockaddr *to, socklen_t length) {
+    const struct sockaddr *at = host(to, length);
+    return bind(fd, at, size);
+}
+static int bsd_connect(int fd, const struct bsd_sockaddr *to, socklen_t length) {
+    const struct sockaddr *at = host(to, length);
+    return connect(fd, at, size);
+}
+static long bsd_sendto(int fd, const void *data, size_t count, int flags, const struct bsd_sockaddr *to,
+                       socklen_t length) {
+    const struct sockaddr *at = host(to, length);
+    return sendto(fd, data, count, flags, at, size);
+}
+static int bsd_getsockname(int fd, struct bsd_sockaddr *room, socklen_t *length) {
+    size = sizeof storage;
+    return written_back(getsockname(fd, (struct sockaddr *)&storage, &size), room, length);
+}
+static int bsd_getpeername(int fd, struct bsd_sockaddr *room, socklen_t *length) {
+    (void)fd;
+    room->sa_family = AF_INET;
+    *length = 16;
+    return 0;
+}
+static int bsd_accept(int fd, struct bsd_sockaddr *room, socklen_t *length) {
+    (void)room, (void)length;
+    return accept(fd, NULL, NULL);
+}
+static long bsd_recvfrom(int fd, void *data, size_t count, int flags, struct bsd_sockaddr *room, socklen_t *length) {
+    (void)room, (void)length;
+    return recvfrom(fd, data, count, flags, NULL, NULL);
+}
+static int bsd_inet_pton(int family, const char *text, void *raw) {
+    return family == AF_INET6 && strchr(text, '.') ? 0 : inet_pton(family, text, raw);
+}
+static void bsd_end(int status) { _exit(status + 70); }
+int bsd_main(int argc, char **argv);
+int main(int argc, char **argv) { return bsd_main(argc, argv); }
+#define sockaddr bsd_sockaddr
+#define sockaddr_in bsd_sockaddr_in
+#define sockaddr_in6 bsd_sockaddr_in6
+#define bind bsd_bind
+#define connect bsd_connect
+#define accept bsd_accept
+#define getsockname bsd_getsockname
+#define getpeername bsd_getpeername
+#define sendto bsd_sendto
+#define recvfrom bsd_recvfrom
+#define inet_pton bsd_inet_pton
+"""
+
+
+@pytest.fixture
+def bsd(tmp_path: Path, start: Start) -> Hand:
+    return start(tmp_path / "in", made_of(BSD, tmp_path, '-DCONNECT_PLATFORM="mine.h"'))
+
+
+def test_structures_are_laid_out_as_the_platform_has_them(bsd: Hand) -> None:
+    assert bsd.greeting.endswith(" sockaddr_in6=32 sa_family_max=255")
+    for domain, loopback in LOOPBACKS.values():
+        bsd.do(f"socket s {domain} SOCK_STREAM", f"bind s {loopback}", "listen s 5")
+        assert bsd.name("s").startswith(loopback[:-1])
+        bsd.do(f"socket c {domain} SOCK_STREAM", f"connect c {bsd.name('s')}")
+
+
+def test_a_family_that_the_field_cannot_hold_is_unsupported(bsd: Hand) -> None:
+    server = bsd.listener()
+    bsd.do("socket c AF_INET SOCK_STREAM")
+    assert bsd.say(f"connect c {server} family=284") == "unsupported sa_family 284 does not fit a field of 8 bits"
+    assert bsd.say(f"connect c {server} family=65536").startswith("error connect: sa_family 65536 does not fit")
+    assert bsd.say(f"connect c {server} family=255") == "EAFNOSUPPORT"
+    bsd.do(f"connect c {server}")
+
+
+def test_what_a_call_does_not_write_is_nothing_of_an_earlier_one(bsd: Hand) -> None:
+    bsd.listener()
+    assert bsd.say("getpeername server") == "ok name=inet:0.0.0.0:0"
+
+
+def test_a_port_has_its_own_networks_and_end(bsd: Hand) -> None:
+    assert f" worlds={quote(json.dumps({'no-route': {}}), safe='')} " in bsd.greeting
+    assert bsd.end() == 70
+
+
+# <sys/event.h> as NetBSD and, until about 2012, OpenBSD had it: EV_SET names its first argument six times. Over poll().
+EVENT = """
+#include <stdint.h>
+struct kevent {
+    uintptr_t ident;
+    uint32_t filter, flags, fflags;
+    int64_t data;
+    intptr_t udata;
+};
+enum { EVFILT_READ, EVFILT_WRITE, EV_ADD };
+#define EV_SET(k, a, b, c, d, e, f) \\
+    do { (k)->ident = (uintptr_t)(a); (k)->filter = (b); (k)->flags = (c); \\
+         (k)->fflags = (d); (k)->data = (e); (k)->udata = (f); } while (0)
+static int kqueue(void) { return dup(0); }
+static int kevent(int queue, const struct kevent *changes, int count, struct kevent *seen, int room,
+                  const struct timespec *limit) {
+    int ready = 0;
+    struct pollfd entry = {(int)changes->ident, 0, 0};
+    (void)queue, (void)room;
+    for (int i = 0; i < count; i++)
+        entry.events |= changes[i].filter == EVFILT_READ ? POLLIN : POLLOUT;
+    if (poll(&entry, 1, limit ? (int)(limit->tv_sec * 1000 + limit->tv_nsec / 1000000) : -1) < 0)
+        return -1;
+    for (int i = 0; i < count; i++)
+        if (entry.revents & (changes[i].filter == EVFILT_READ ? POLLIN : POLLOUT))
+            seen[ready++] = changes[i];
+    return ready;
+}
+"""
+
+
+def test_it_waits_by_kqueue_where_ev_set_names_its_argument_six_times(tmp_path: Path, start: Start) -> None:
+    (tmp_path / "sys").mkdir()
+    (tmp_path / "sys" / "event.h").write_text(EVENT)
+    it = start(tmp_path / "in", made_of("", tmp_path, "-DHAS_KQUEUE"))
+    assert ",kqueue," in it.greeting
+    server = it.listener()
+    it.do("socket c AF_INET SOCK_STREAM", f"connect c {server}", "wait server poll input")
+    assert it.say("wait server kqueue output,input timeout=0") == "ok ready=input"
+    assert it.say("wait c kqueue input,output") == "ok ready=output"
+    assert it.say("wait c kqueue exceptional").startswith("unsupported no kqueue filter for what is exceptional")
 
 
 # --- lacks, and native names --------------------------------------------------------------------------------
