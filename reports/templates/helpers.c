@@ -643,10 +643,14 @@ static int wait_kqueue(int fd, int wanted, int timeout)
     struct timespec limit = {timeout / 1000, timeout % 1000 * 1000000L};
     struct kevent changes[2], seen[2];
     int queue = kqueue(), asked = 0, input = 0, output = 0;
-    if (wanted & INPUT)
-        EV_SET(&changes[asked++], fd, EVFILT_READ, EV_ADD, 0, 0, 0);
-    if (wanted & OUTPUT)
-        EV_SET(&changes[asked++], fd, EVFILT_WRITE, EV_ADD, 0, 0, 0);
+    if (wanted & INPUT) {
+        EV_SET(&changes[asked], fd, EVFILT_READ, EV_ADD, 0, 0, 0); /* a macro, which may name its arguments often */
+        asked++;
+    }
+    if (wanted & OUTPUT) {
+        EV_SET(&changes[asked], fd, EVFILT_WRITE, EV_ADD, 0, 0, 0);
+        asked++;
+    }
     int count = kevent(queue, changes, asked, seen, 2, timeout < 0 ? NULL : &limit);
     if (count < 0)
         return -1;
