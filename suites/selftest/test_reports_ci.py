@@ -334,11 +334,44 @@ def test_windows_builds_the_agent_where_windows_sees_it(programs: Path, tmp_path
 def test_guest_allows_as_many_connections_as_cases_wait(programs: Path, tmp_path: Path) -> None:
     (tmp_path / "sshd_config").write_text("MaxSessions 10\n")
     stand_in(programs, "pkill", 'echo pkill "$@"')
+    stand_in(programs, "sysctl", "exit 1")
+    stand_in(programs, "uname", "echo BSD")
     path = stand_in(programs, "ssh", f'shift; if test "$1" = sh; then sed "s|/etc/ssh|{tmp_path}|" | sh; else "$@"; fi')
     told = script("guest", "bsd", PATH=path)
     assert (told.returncode, told.stderr) == (0, "")
     assert (tmp_path / "sshd_config").read_text() == "MaxStartups 200\nMaxSessions 200\nMaxSessions 10\n"
     assert re.fullmatch(r"pkill -HUP -o -x sshd\nPython 3\..*\n", told.stdout)
+
+
+@pytest.mark.parametrize(("system", "known", "told"), [
+    ("FreeBSD", ["net.inet.icmp.icmplim", "net.inet6.icmp6.errppslimit"],
+     ["-w net.inet.icmp.icmplim=1000000", "-w net.inet6.icmp6.errppslimit=1000000"]),
+    ("NetBSD", ["net.inet.icmp.errppslimit", "net.inet.tcp.rstppslimit", "net.inet6.icmp6.errppslimit"],
+     ["-w net.inet.icmp.errppslimit=1000000", "-w net.inet.tcp.rstppslimit=1000000",
+      "-w net.inet6.icmp6.errppslimit=1000000"]),
+    ("SunOS", [], ["set-prop -p _rst_sent_rate_enabled=0 tcp", "set-prop -p _icmp_err_interval=0 ip"]),
+])
+def test_guest_lifts_the_limits_that_it_has(programs: Path, tmp_path: Path, system: str, known: list[str],
+                                            told: list[str]) -> None:
+    (tmp_path / "sshd_config").write_text("")
+    stand_in(programs, "pkill", "true")
+    stand_in(programs, "uname", f"echo {system}")
+    stand_in(programs, "ipadm", 'echo "$@"')
+    stand_in(programs, "sysctl",
+             f'if test "$1" = -w; then echo "$@"; else case " {" ".join(known)} " in *" $2 "*) ;; *) exit 1;; esac; fi')
+    path = stand_in(programs, "ssh", f'test "$2" != sh || sed "s|/etc/ssh|{tmp_path}|" | sh')
+    ended = script("guest", "bsd", PATH=path)
+    assert (ended.returncode, ended.stderr, ended.stdout.splitlines()) == (0, "", told)
+
+
+def test_guest_is_ready_where_a_limit_stays(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "sshd_config").write_text("")
+    stand_in(programs, "pkill", "true")
+    stand_in(programs, "sysctl", 'test "$1" = -n')
+    stand_in(programs, "uname", "echo BSD")
+    path = stand_in(programs, "ssh", f'test "$2" != sh || sed "s|/etc/ssh|{tmp_path}|" | sh')
+    ended = script("guest", "bsd", PATH=path)
+    assert (ended.returncode, ended.stdout.count(" stays\n")) == (0, 4)
 
 
 @pytest.mark.parametrize(("found", "told"), [
