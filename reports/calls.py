@@ -234,6 +234,8 @@ class Condition:
             return " && ".join([*ret, *fields, *bounds])
         if allowed in ("ok", "blocks", "any"):
             return self.good if allowed == "ok" else ""
+        if allowed == "error":
+            return "value == -1"
         return f"failed({self.request.spelling.number(allowed)})"
 
     def field(self, key: str, wanted: Any) -> str:
@@ -244,10 +246,13 @@ class Condition:
         if wanted == "unchanged":
             unchanged = "same({}, {})" if key == "name" else "port({}) == port({})"
             return unchanged.format(told, self.before) if self.before else "0"
-        hosts = {"loopback": LOOPBACK, "wildcard": WILDCARD}.get(wanted, ())
+        any_host = (key, wanted) == ("host", "chosen")
+        hosts = WILDCARD if any_host else {"loopback": LOOPBACK, "wildcard": WILDCARD}.get(wanted, ())
         starts = [f'starts({told}, "{"inet6" if ":" in host else "inet"}:{host}:")' for host in hosts]
         words = {"chosen": f"port({told}) != 0", "none": f"port({told}) == 0", "unnamed": f'spelt({told}, "unnamed")',
                  "abstract": f'starts({told}, "abstract:")'}
+        if any_host:
+            return f"!({' || '.join(starts)})"
         if starts or wanted in words:
             return words.get(wanted) or f"({' || '.join(starts)})"
         address = self.transcript.names.get(wanted) or own_name(wanted, self.transcript) or wanted

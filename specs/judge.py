@@ -138,7 +138,8 @@ def of_clause(clause: str, case: Case, transcript: Transcript, steps: Mapping[in
 
 def matches(allowed: Allowed, entry: Entry, transcript: Transcript) -> bool:
     """Whether a call's outcome is one that is allowed; "any" allows none: it marks what no document settles."""
-    if entry.observed["ret"] != ret_of(allowed) or lateness(allowed, entry.seconds):
+    ret = entry.observed["ret"]
+    if not (ret.startswith("E") if allowed == "error" else ret == ret_of(allowed)) or lateness(allowed, entry.seconds):
         return False
     return isinstance(allowed, str) or all(
         same(key, value, entry, transcript) for key, value in allowed.items() if key not in ("errno", *BOUNDS))
@@ -150,7 +151,8 @@ def ret_of(allowed: Allowed) -> str:
 
 
 def is_errno(allowed: Allowed) -> bool:
-    return ret_of(allowed).startswith("E")
+    """Whether an outcome is a failure: an errno, or any ("error")."""
+    return allowed == "error" or ret_of(allowed).startswith("E")
 
 
 def lateness(allowed: Allowed, seconds: float) -> str:
@@ -185,7 +187,8 @@ def same_name(key: str, wanted: str, entry: Entry, transcript: Transcript) -> bo
         before = earlier(entry, transcript)
         return before is not None and part(key, before) == part(key, name)
     host, port = part("host", name), part("port", name)
-    words = {"chosen": port not in ("", "0"), "none": port == "0", "loopback": host in LOOPBACK,
+    chosen = host not in ("", *WILDCARD) if key == "host" else port not in ("", "0")
+    words = {"chosen": chosen, "none": port == "0", "loopback": host in LOOPBACK,
              "wildcard": host in WILDCARD, "unnamed": name == "unnamed", "abstract": name.startswith("abstract:")}
     if wanted in words:
         return words[wanted]
@@ -253,7 +256,7 @@ def spell_observed(observed: Observed) -> str:
 
 def spell_allowed(allowed: Sequence[Allowed]) -> str:
     """EISCONN, or 0, or {revents: POLLOUT}, or ETIMEDOUT within 30 s; several joined by 'or'."""
-    return " or ".join({"ok": "0", "any": "what no document settles"}.get(one, one) if isinstance(one, str)
+    return " or ".join({"ok": "0", "any": "what no document settles", "error": "any errno"}.get(one, one) if isinstance(one, str)
                        else spell_fields(one) for one in allowed)
 
 
