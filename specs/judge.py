@@ -256,8 +256,8 @@ def spell_observed(observed: Observed) -> str:
 
 def spell_allowed(allowed: Sequence[Allowed]) -> str:
     """EISCONN, or 0, or {revents: POLLOUT}, or ETIMEDOUT within 30 s; several joined by 'or'."""
-    return " or ".join({"ok": "0", "any": "what no document settles", "error": "any errno"}.get(one, one) if isinstance(one, str)
-                       else spell_fields(one) for one in allowed)
+    words = {"ok": "0", "any": "what no document settles", "error": "any errno"}
+    return " or ".join(words.get(one, one) if isinstance(one, str) else spell_fields(one) for one in allowed)
 
 
 def spell_fields(outcome: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ PATIENCE_FACTOR = 5  # how much longer a call is waited for that is not expected
 TIMER_PATIENCE_S = 200.0  # a case that waits for a timer of the kernel; Linux gives a connection up after 127 s
 TIMED_VERBS = ("connect", "poll", "wait", "pthread_join")  # what such a case can wait in
 TIMERS = ("TCP_SYNCNT", "TCP_USER_TIMEOUT")  # options that end an attempt which nobody answers
+LOOK = "SIGURG"  # which POSIX has ignored by default: sent to a thread, it shows whether its call has returned
 WAITING_VERBS = ("accept-all", "close")  # of a full queue: its clients learn it when they send their segment again
 PLACES = {  # operands that are words of their own in a request, in this order
     "bind": ("to",), "connect": ("to",), "connect-many": ("to",), "sendto": ("to",), "listen": ("backlog",),
@@ -150,10 +151,8 @@ class Play:
         if step.verb == "probe":
             self.probe(index, step)
             return
-        if step.name in self.world.silent:
-            raise Unsupported(f"a silent host stands in for the full queue of {step.name}, and makes no calls")
-        if step.operands.get("to") in self.world.silent and step.name in self.world.bound:
-            raise Unsupported(f"a silent host stands in for the full queue, and {step.name} is bound to loopback")
+        if reason := self.ruled_out(step):
+            raise Unsupported(reason)
         if step.verb == "accept-all":
             self.world.make_space(step.name)
         request = self.request(step)
@@ -163,6 +162,17 @@ class Play:
             self.world.bound.add(step.name)
         if step.verb == "close":
             self.world.reserve_port(step.name)
+
+    def ruled_out(self, step: Step) -> str:
+        """Why the target's properties rule a step out; empty if they do not."""
+        if step.name in self.world.silent:
+            return f"a silent host stands in for the full queue of {step.name}, and makes no calls"
+        if step.operands.get("to") in self.world.silent and step.name in self.world.bound:
+            return f"a silent host stands in for the full queue, and {step.name} is bound to loopback"
+        looks = step.verb == "pthread_kill" and step.operands["signal"] == LOOK and not step.checks
+        if looks and self.world.checked.interrupts:
+            return f"a signal that is ignored interrupts connect() here, and {LOOK} is to look at it only"
+        return ""
 
     def record(self, index: int, step: Step, request: str, answer: Answer, seconds: float) -> None:
         entry = Entry(step.text, step.verb, step.name, request, answer.observed(), index, seconds=seconds)
