@@ -36,7 +36,7 @@ class Drawn:
 
     @property
     def greeting(self) -> Mapping[str, Any]:
-        """What the target's agent said of itself; empty where it could not be started."""
+        """The greeting of the target's agent; empty where that could not be started."""
         greeting: Mapping[str, Any] = self.conformance.sessions[self.target].greeting
         return greeting
 

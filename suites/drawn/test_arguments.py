@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from suites.drawing import Drawn
 
 INTERNET = pytest.mark.parametrize("domain", ["AF_INET", "AF_INET6"])
-RFC_3493 = {"sockaddr_in6": 28, "sa_family_max": 65535}  # what an agent has that does not say it of its target
+RFC_3493 = {"sockaddr_in6": 28, "sa_family_max": 65535}  # of agents whose greeting lacks them
 STORAGE = 128  # sizeof(struct sockaddr_storage) on every platform of the agent
 
 LENGTH = """
@@ -27,19 +27,19 @@ LENGTH = """
 TYPES = st.sampled_from(["SOCK_STREAM", "SOCK_DGRAM"])
 
 
-def told(target: Drawn, field: str) -> int:
-    """A number that the target's agent said of its structures."""
+def greeted(target: Drawn, field: str) -> int:
+    """A number of the target's greeting, about its structures."""
     return int(target.greeting.get(field, RFC_3493[field]))
 
 
 def size_of(target: Drawn, domain: str) -> int:
     """sizeof(struct sockaddr_in) or, 32 on illumos, sizeof(struct sockaddr_in6)."""
-    return 16 if domain == "AF_INET" else told(target, "sockaddr_in6")
+    return 16 if domain == "AF_INET" else greeted(target, "sockaddr_in6")
 
 
 def families(target: Drawn) -> st.SearchStrategy[int]:
     """Families that no platform has, as far as sa_family holds them: one byte where there is sa_len before it."""
-    return st.integers(47, told(target, "sa_family_max"))
+    return st.integers(47, greeted(target, "sa_family_max"))
 
 
 @INTERNET
