@@ -21,6 +21,7 @@ import pytest
 
 from fixtures import targets
 from fixtures.agent import VERBS
+from specs import load
 from suites.selftest import test_agent
 from suites.selftest.test_agent import (  # noqa: F401 - collected here too, and given the hand below
     Hand,
@@ -656,6 +657,25 @@ def test_a_port_needs_no_more_than_its_header_says(programs: Path, tmp_path: Pat
     assert it.say("mkfifo f") == "unsupported no mkfifo on this platform"
     server = it.listener()
     it.do("socket c AF_INET SOCK_STREAM", f"connect c {server} thread=t", "pthread_join t", "exchange c server")
+
+
+def test_what_a_port_may_define_is_explained() -> None:
+    """Each name with a default at the end of platform.h is in the list at its head; each lack is in both headers."""
+    text = (targets.HERE / "platform.h").read_text()
+    head, defaults = text.partition("#ifndef CONNECT_PLATFORM_H")[0], text.partition("= defaults: ")[2]
+    names = set(re.findall(r"^#ifndef (\w+)", defaults, re.MULTILINE)) | set(re.findall(r"\bOWN_\w+", defaults))
+    lacks = set(re.findall(r"\bWITHOUT_[A-Z_]+", text + SOURCE.read_text()))
+    assert lacks == {f"WITHOUT_{name}" for name in [*LACKS, *PATHS]}
+    assert {name for name in names | lacks if name not in head} == set()
+    skeleton = (targets.HERE / "port.h").read_text()
+    assert {name for name in LACKS if f"WITHOUT_{name}" not in skeleton} == set()
+
+
+def test_the_entry_of_a_port_in_the_readme_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8").partition("### Port the C agent")[2].partition("\n### ")[0]
+    entry = tmp_path / "my-targets.yaml"
+    entry.write_text(page.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    assert targets.Target.of("nuttx", load.targets(entry)["nuttx"]).lab is False
 
 
 # A system as the BSDs and illumos are, over the calls of this one: sa_len, a family of one byte, sockaddr_in6 of 32
