@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.lab import CAPABILITIES, WORLDS, Lab, enter
+from fixtures.lab import CAPABILITIES, REJECTING_CODES, WORLDS, Lab, enter, following, unreachable, with_checksum
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAB = PROJECT / "fixtures" / "lab.py"
@@ -48,6 +48,25 @@ listener, first, second = (socket.socket() for _ in range(3))
 listener.bind(("127.0.0.1", 1024))
 listener.listen()
 print(*(errno.errorcode.get(client.connect_ex(("127.0.0.1", 1024)), "ok") for client in (first, second)))
+"""
+
+# Builds a room for a kernel without pairs of links, permanent neighbours and a firewall; then becomes the command.
+WITHOUT_NETLINK = """
+import json, os, runpy, sys
+lab = runpy.run_path(sys.argv[1])
+ask = lab["Room"]._ask
+
+def refuse(room, what, table, command, **arguments):
+    if (table, command) in {("link", "add"), ("neigh", "add")}:
+        room.refusals[what] = f"the kernel refuses {what}"
+        return False
+    return ask(room, what, table, command, **arguments)
+
+def no_firewall(*_):
+    raise OSError("refused")
+
+lab["Room"]._ask, lab["Room"]._nftables = refuse, no_firewall
+lab["run"](sys.argv[2:], "impatient", False)
 """
 
 # A program that has a laboratory, tells who holds it, and then waits to be killed.
@@ -172,6 +191,11 @@ def test_the_narrow_room_has_one_ephemeral_port(lab: Lab) -> None:
     ends = {room: output([*enter(lab.rooms[room]), sys.executable, "-c", CONNECT_TWICE]).strip()
             for room in ("main", "narrow")}
     assert ends == {"main": "ok ok", "narrow": "ok EADDRNOTAVAIL"}
+
+
+def test_the_bare_room_has_no_address_of_ipv6(lab: Lab) -> None:
+    addresses = {room: output([*enter(pid), "cat", "/proc/net/if_inet6"]) for room, pid in lab.rooms.items()}
+    assert {room for room, found in addresses.items() if not found} == {"bare"}
 
 
 def test_only_the_impatient_room_gives_up_early(lab: Lab) -> None:
@@ -322,6 +346,61 @@ def test_run_builds_the_same_worlds_where_it_stands(lab: Lab) -> None:
     fresh = ["unshare", "--user", "--map-root-user", "--net"]
     told = json.loads(output([*fresh, sys.executable, str(LAB), "run", "--", "printenv", "CONNECT_WORLDS"]))
     assert told == {world: lab.worlds[world] for world in WORLDS}
+
+
+RUN = ["unshare", "--user", "--map-root-user", "--net", sys.executable, str(LAB), "run"]
+
+
+@pytest.mark.usefixtures("lab")
+def test_run_leaves_the_command_what_its_room_has() -> None:
+    look = ["grep", "CapEff", "/proc/self/status"]
+    has = {room: int(output([*RUN, "--room", room, "--", *look]).split()[1], 16) for room in ("main", "raw")}
+    assert has == {"main": 0, "raw": 1 << 13}  # CAP_NET_RAW, <linux/capability.h>
+
+
+ENDS_OF_STAND_INS = {"silent-neighbour": "ETIMEDOUT", "absent-neighbour": "EHOSTUNREACH", "rejecting": "ENETUNREACH"}
+
+
+@pytest.mark.usefixtures("lab")
+def test_links_of_its_own_stand_in_for_what_the_kernel_refuses() -> None:
+    """The worlds are the same, and attempts end in the same way, but that nothing is down and nothing is filtered."""
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        pytest.skip("/dev/net/tun is missing or not readable")
+    without = [*RUN[:4], sys.executable, "-c", WITHOUT_NETLINK, str(LAB)]
+    worlds = json.loads(output([*without, "printenv", "CONNECT_WORLDS"]))
+    absent = worlds.pop("absent")
+    assert absent == {"down-link": "the kernel refuses down0; use one that has it",
+                      "firewall": "the kernel refuses firewall AF_INET (refused); use one that has it"}
+    assert worlds.keys() == WORLDS.keys() - absent.keys()
+    expected = {(domain, "SOCK_STREAM", worlds[name][domain]): end for domain in ("AF_INET", "AF_INET6")
+                for name, end in ENDS_OF_STAND_INS.items()}
+    expected["AF_INET", "SOCK_STREAM", following(worlds["rejecting"]["AF_INET"], 3)] = "ECONNREFUSED"
+    ends = json.loads(output([*without, sys.executable, "-c", CONNECT, json.dumps(list(expected))]))
+    assert ends == {" ".join(attempt): end for attempt, end in expected.items()}
+
+
+@pytest.mark.parametrize("domain", sorted(REJECTING_CODES))
+def test_the_router_answers_with_the_code_of_the_host(domain: str) -> None:
+    family, (source, packet) = getattr(socket, domain), {
+        "AF_INET": ("192.0.2.94", "45000014000000004006{checksum}{source}{destination}"),
+        "AF_INET6": ("2001:db8::64:ff", "6000000000000640{source}{destination}")}[domain]
+    for code in range(-1, REJECTING_CODES[domain] + 1):
+        host = following(WORLDS["rejecting"].addresses[domain], code)
+        source_raw, destination = socket.inet_pton(family, source), socket.inet_pton(family, host)
+        sent = bytes.fromhex(packet.format(checksum="0000", source=source_raw.hex(), destination=destination.hex()))
+        answer = unreachable(sent)
+        if code not in range(REJECTING_CODES[domain]):
+            assert not answer
+            continue
+        header = 20 if domain == "AF_INET" else 40
+        assert answer[header - 2 * len(destination):header] == destination + source_raw
+        assert answer[header:header + 2] == bytes([3 if domain == "AF_INET" else 1, code])
+        assert answer[header + 8:] == sent
+
+
+def test_a_checksum_makes_the_sum_of_all_words_ones() -> None:
+    """RFC 1071, 3, has these bytes and their sum, ddf2."""
+    assert with_checksum(bytes.fromhex("0001f203f4f5f6f70000"), 8)[8:] == (~0xDDF2 & 0xFFFF).to_bytes(2, "big")
 
 
 def test_run_leaves_a_network_in_use_alone(lab: Lab) -> None:
