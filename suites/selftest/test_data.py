@@ -25,6 +25,7 @@ from suites.selftest.house import cases, clauses
 CLOSED = "the listener closes before it accepts: nobody is at the other end"
 SHUT_DOWN = "what shutdown() before connect() leaves of the connection is the scenario's own question"
 EITHER = "its axis or chance chooses one of two listeners; lifecycle/name.yaml::leads-to-the-one-named has such data"
+RESET = "the peer resets the connection before any data, which is the scenario's own question"
 UNCHECKED = {
     "lifecycle/self.yaml::by-accident": "own-address has such data; what waited here would keep the network's one port",
     "lifecycle/closed-listener.yaml::shown-by-poll": CLOSED,
@@ -35,6 +36,10 @@ UNCHECKED = {
     "unix/namespaces.yaml::path": "its listener is the laboratory's, outside the target, which accepts nobody",
     "lifecycle/shutdown.yaml::then-connects": SHUT_DOWN,
     "lifecycle/shutdown.yaml::then-sends": SHUT_DOWN,
+    "stream/reset-before-data.yaml::ready-for-reading": RESET,
+    "stream/reset-before-data.yaml::shown-by-poll": RESET,
+    "stream/reset-before-data.yaml::first-call-is-connect": RESET,
+    "interruption/threads.yaml::closed": "its client has been closed",
     "interruption/threads.yaml::different-addresses": EITHER,
     "interruption/threads.yaml::overtaken-by-path": EITHER,
     "states/connect.yaml::never-connected": EITHER,
