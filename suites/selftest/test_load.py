@@ -576,7 +576,7 @@ HEIR = "platform: heir\ninherits: linux\n"
         (PAGE.replace("EISCONN", "EISCON"), 3, "no clause 'illumos.EISCON'; perhaps illumos.EISCONN"),
         (PAGE.replace("EWOULDBLOCK", "EWOULDBLOK"), 5, "observed: 'EWOULDBLOK' is none of ok, blocks, "),
         (PAGE.replace("EWOULDBLOCK", "{revent: []}"), 5, "observed takes no 'revent'; it takes "),
-        (PAGE.replace("EWOULDBLOCK", "{host: loopbak}"), 5, "'loopbak' is not loopback, wildcard, unchanged, or "),
+        (PAGE.replace("EWOULDBLOCK", "{host: loopbak}"), 5, "'loopbak' is not chosen .any but the wildcard.,"),
         (PAGE.replace("platform: linux", "platform: linus"), 1, "the page of 'linus'; the file's name says 'linux'"),
         (PAGE.replace("platform: linux", "platform: linux\ninherits: linux"), 2, "'linux' inherits itself"),
         (
