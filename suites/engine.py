@@ -52,6 +52,11 @@ def waits(case: Case, declared: Sequence[Deviation] = ()) -> bool:
             or (any(step.verb == "accept" for step in case.steps) and any(is_errno(one.observed) for one in declared)))
 
 
+# What the lack of a verb means, where its name does not say it.
+MEANING = {"pthread_kill": ": it has no signals, so that no call is interrupted",
+           "sigaction": ": it has no signals to catch", "dlsym": ": it has no shared libraries"}
+
+
 def lacks(case: Case, greeting: Mapping[str, Any]) -> str:
     """Why a target cannot play a case, by what it said of itself; empty if it can."""
     wanted = [("verbs", "verb", step.verb) for step in case.steps if step.verb != "probe"]
@@ -60,7 +65,8 @@ def lacks(case: Case, greeting: Mapping[str, Any]) -> str:
     wanted += [("facilities", "facility", case.axes["facility"])] if uses_facility and "facility" in case.axes else []
     if case.axes.get("nonblocking") == "SOCK_NONBLOCK":
         wanted.append(("facilities", "flag", "SOCK_NONBLOCK"))
-    return next((f"the target has no {kind} {word}" for key, kind, word in wanted if word not in greeting[key]), "")
+    missing = next(((kind, word) for key, kind, word in wanted if word not in greeting[key]), None)
+    return f"the target has no {missing[0]} {missing[1]}{MEANING.get(missing[1], '')}" if missing else ""
 
 
 class Play:
