@@ -178,6 +178,9 @@ class Play:
         looks = step.verb == "pthread_kill" and step.operands["signal"] == LOOK and not step.checks
         if looks and self.world.checked.interrupts:
             return f"a signal that is ignored interrupts connect() here, and {LOOK} is to look at it only"
+        resets = step.verb == "setsockopt" and (step.operands["option"], step.operands["value"]) == ("SO_LINGER", 0)
+        if resets and not step.checks and not self.world.checked.lingers:
+            return "SO_LINGER of 0 does not reset a connection here"
         return ""
 
     def record(self, index: int, step: Step, request: str, answer: Answer, seconds: float) -> None:
