@@ -142,8 +142,16 @@ class Calls:
                 self.write(entry)
             except (KeyError, IndexError, ValueError, StopIteration):
                 raise Unreadable(f"{case.id}: {entry.request!r} is no call that can be written in C") from None
+        self.drop_attempts_without_checks()
         if transcript.ended and not self.counts(transcript.entries[-1]):
             self.lines.append(f"need(0); /* {comment(transcript.ended[1])} */")
+
+    def drop_attempts_without_checks(self) -> None:
+        """Leave out the variables of attempts whose later checks no document settles, which are comments only."""
+        code = "\n".join(self.lines)
+        unused = [at for at, name in self.attempts.items() if f"{name} == " not in code]
+        for at in unused:
+            self.lines.remove(f"{self.attempts.pop(at)} = attempted();")
 
     def checks(self, entry: Entry) -> Sequence[Check]:
         return self.case.steps[entry.step].checks if entry.step is not None else ()

@@ -834,6 +834,7 @@ static int connect_many(const struct name *to, int domain, int type, int threads
 {
     pthread_t thread[threads];
     char text[16];
+    memset(&everyone, 0, sizeof everyone);
     everyone.to = *to, everyone.domain = domain, everyone.type = type, everyone.each = each;
     for (int at = 0; at < threads; at++)
         if ((errno = pthread_create(&thread[at], NULL, connect_each, NULL)))

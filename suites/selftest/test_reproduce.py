@@ -37,7 +37,8 @@ COMPILER = ("cc", "-std=c99", "-Wall", "-Wextra", "-pedantic")
 LIMIT_S = 300.0
 WAIT_S = 0.2  # a case of a file that took longer waits for something
 TOGETHER = 12  # cases that wait, at a time
-PRINTED = re.compile(r".+? = (?P<value>-1 E\w+|-?\d+|blocks|crashed)(?: \{(?P<fields>.*)\})?(?:   <- .*)?")
+PRINTED = re.compile(r".+? = (?P<value>-1 E\w+|-?\d+|blocks|crashed)(?: \{(?P<fields>.*)\})?(?: after [\d.]+ s)?"
+                     r"(?:   <- .*)?")
 POSITIVE = ("socket", "accept", "open", "epoll_ctl", "recv", "recvfrom")  # their calls return a descriptor or a count
 HOSTILE = '*/ int x = "%s%n\\";??/\n#error \u2028 /*'
 
