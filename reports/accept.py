@@ -17,7 +17,18 @@ from reports.rows import Clauses
 from reports.transcripts import rebuild
 from reports.words import visible
 from specs import load
-from specs.judge import Judgement, is_errno, judge, lateness, matches, part, ret_of, spell, spell_allowed
+from specs.judge import (
+    Judgement,
+    is_errno,
+    judge,
+    lateness,
+    matches,
+    of_checks,
+    part,
+    reached,
+    ret_of,
+    spell_departure,
+)
 from specs.model import BOUNDS, Case, Check, Deviation, Entry, Profile, Transcript
 
 FOLDER = load.HERE / "platforms"
@@ -61,7 +72,7 @@ class Played(NamedTuple):
 
 @dataclass
 class Difference:
-    """One wrong outcome of one clause. outcome: as an entry declares it, None where none can."""
+    """What the checks of one clause give, one of them wrongly. outcome: as an entry declares it; None if none can."""
 
     clause: str
     outcome: Any
@@ -99,36 +110,46 @@ def unseen(file: Path, played: Iterable[tuple[Case, Transcript]], profile: Profi
     for case, transcript in played:
         verdicts = judge(case, transcript, known, profile).clauses
         for one in profile.of(case):
-            if one in inherited and verdicts[one.clause] not in UNTESTED:
+            if one in inherited and verdicts.get(one.clause, "unsupported") not in UNTESTED:
                 place = one.file, one.line
-                tested[place] = tested.get(place, False) or shows(one, case, transcript)
+                tested[place] = tested.get(place, False) or shows(one, case, transcript, profile, known)
     gone = [one for one in inherited if tested.get((one.file, one.line)) is False]
     # `conforms` takes back all entries of a clause and its cases: none of them may have been seen.
     return [one for one in gone if all(other in gone for other in inherited
                                        if other.clause == one.clause and set(other.cases) <= set(one.cases))]
 
 
-def shows(deviation: Deviation, case: Case, transcript: Transcript) -> bool:
-    return any(check.clause == deviation.clause and matches(deviation.observed, made, transcript)
-               for index, step in enumerate(case.steps) for check in step.checks
-               if (made := transcript.of_step(index)))
+def shows(deviation: Deviation, case: Case, transcript: Transcript, profile: Profile, known: Clauses) -> bool:
+    """Whether the checks of its clause give what it declares, as far as they were made."""
+    made = [one for one in reached(case, transcript)[0] if one.check.clause == deviation.clause]
+    verdicts = of_checks(made, transcript, known[deviation.clause].force(profile.manuals), profile, [deviation])
+    return "deviates" in verdicts and set(verdicts) <= {"conforms", "deviates"}
 
 
 def differences(judged: Iterable[Played]) -> list[Difference]:
-    """Every wrong outcome of a clause, with the cases in which it was seen."""
+    """What the checks of each clause give, in order, where one of them is wrong, with the cases that show it."""
     found: dict[tuple[str, str], Difference] = {}
-    for case, transcript, judgement in judged:
-        for index, verdicts in judgement.steps.items():
-            step, made = case.steps[index], transcript.of_step(index)
-            for check in step.checks:
-                if made is None or verdicts[check.clause] not in ("fails", "crashed"):
-                    continue
-                outcome = declarable(check, made, transcript)
-                told = f"{spell(step, made, check.allowed)}, expected {spell_allowed(check.allowed)}"
-                key = (check.clause, json.dumps(outcome or told, sort_keys=True))
-                one = found.setdefault(key, Difference(check.clause, outcome, f"{told} ({case.file}:{step.line})"))
-                one.cases.extend([case.id] if case.id not in one.cases else [])
+    for played in judged:
+        case, made = played.case, reached(played.case, played.transcript)[0]
+        for clause in played.judgement.clauses:
+            seen = [(played.judgement.steps[one.step][clause], one) for one in made if one.check.clause == clause]
+            verdicts = {verdict for verdict, _ in seen}
+            if not verdicts & {"fails", "crashed"} and not ("stale" in verdicts and "deviates" in verdicts):
+                continue
+            wrong = next(one for verdict, one in seen if verdict not in ("conforms", "deviates"))
+            outcomes = ["conforms" if verdict in ("conforms", "stale") else
+                        declarable(one.check, one.entry, played.transcript) for verdict, one in seen]
+            outcome = None if None in outcomes else outcomes[0] if same(outcomes) else outcomes
+            told = spell_departure(case, wrong)
+            key = (clause, json.dumps(outcome or told, sort_keys=True))
+            line = case.steps[wrong.step].line
+            one = found.setdefault(key, Difference(clause, outcome, f"{told} ({case.file}:{line})"))
+            one.cases.append(case.id)
     return list(found.values())
+
+
+def same(outcomes: Sequence[Any]) -> bool:
+    return all(one == outcomes[0] for one in outcomes)
 
 
 def others(one: Difference, judged: Iterable[Played]) -> list[str]:
@@ -189,7 +210,7 @@ def summary(file: str, withdrawn: int, found: Sequence[Difference], judged: Sequ
             yield f"left: {one.clause}: no entry declares {one.example}"
     alike: dict[str, list[str]] = {}
     for case, _, judgement in judged:
-        if judgement.verdict in ("stale", "unresolved") or (judgement.verdict == "crashed" and case.id not in cases):
+        if judgement.verdict == "unresolved" or (judgement.verdict in ("stale", "crashed") and case.id not in cases):
             reason = re.sub(r"(inet6?:\S+):\d+", r"\1:*", judgement.reason)  # whatever port the system chose
             alike.setdefault(f"{judgement.verdict}, {reason}", []).append(case.id)
     for reason, ids in alike.items():

@@ -17,6 +17,7 @@ from reports.transcripts import labelled, merged, rebuild
 from reports.words import again, alternatives, citations, departure, expectation, steady, untimely
 from specs import load
 from specs.judge import is_errno, is_timed, matches, spell_allowed, spell_observed, spell_time
+from specs.model import Allowed, declared_at
 
 NATIVE = "native"  # the target that others are shown beside
 PENDING = "EINPROGRESS"  # an errno that is no failure
@@ -61,8 +62,8 @@ def findings(results: Results, clauses: Clauses) -> list[Finding]:
     """Every departure that is declared or fails; platforms by name, the most serious and most frequent first."""
     found: dict[tuple[str, ...], Finding] = {}
     for case, column, record, step, clause in departures(results):
-        entry = declared(record, step, clause)
-        seen = spell_allowed([entry.observed]) if entry else departure(step, clause, record.names) or step.ret
+        entry, named = declared(record, step, clause)
+        seen = spell_allowed([named]) if entry else departure(step, clause, record.names) or step.ret
         kind = rank(step, clause, entry, clauses)
         one = found.setdefault((record.platform, kind, clause, seen),
                                Finding(kind, clause, seen, entry, column, record, step))
@@ -103,14 +104,16 @@ def kind_of(step: Step, clause: str) -> str:
     return "wrong errno" if all(map(is_errno, allowed)) else "wrong failure"
 
 
-def declared(record: Record, step: Step, clause: str) -> Deviation | None:
-    """The entry of the profile that declares what was seen."""
+def declared(record: Record, step: Step, clause: str) -> tuple[Deviation | None, Allowed]:
+    """The entry of the profile that declares what was seen, and what it declares of this check."""
     entries = [one for one in record.deviations if one.clause == clause]
-    if not entries:
-        return None
+    if not entries or step.judged[clause] != "deviates":
+        return None, ""
     _, transcript = rebuild(record)
     made = transcript.entries[record.steps.index(step)]
-    return next((one for one in entries if matches(one.observed, made, transcript)), None)
+    position = [one for one in record.steps if clause in one.judged].index(step)
+    found = [(one, declared_at(one.observed, position)) for one in entries]
+    return next(((one, outcome) for one, outcome in found if matches(outcome, made, transcript)), (None, ""))
 
 
 # --- As Markdown --------------------------------------------------------------------------------------------

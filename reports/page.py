@@ -27,7 +27,7 @@ def entry(clause: str, cases: Sequence[str], observed: Any, comment: str) -> lis
     """The lines of one deviation, for a person to complete; the comment stands above it."""
     comment = f"# {visible(comment)}"
     return [comment if len(comment) <= WIDTH else comment[:WIDTH - 1] + "…",
-            f"- clause: {clause}", *listing(cases), f"  observed: {flow(observed)}",
+            f"- clause: {clause}", *listing(cases), *outcomes(observed),
             "  status: bug", '  because: ""', '  source: ""']
 
 
@@ -41,6 +41,14 @@ def listing(cases: Iterable[str]) -> list[str]:
     if len(quoted) == 1 or sum(map(len, quoted)) < WIDTH // 2:
         return [f"  cases: [{', '.join(quoted)}]"]
     return ["  cases:", *(f"    - {text}" for text in quoted)]
+
+
+def outcomes(observed: Any) -> list[str]:
+    """The line of what was observed, or one line each where several make it too long."""
+    line = f"  observed: {flow(observed)}"
+    if isinstance(observed, list) and len(line) > WIDTH:
+        return ["  observed:", *(f"    - {flow(one)}" for one in observed)]
+    return [line]
 
 
 def flow(value: Any) -> str:

@@ -75,10 +75,10 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
 
 
 class Deviation(msgspec.Struct, frozen=True):
-    """The entry of a platform's profile that applies to a case."""
+    """The entry of a platform's profile that applies to a case. observed: of every check, or of each in order."""
 
     clause: str
-    observed: Outcome
+    observed: Outcomes
     status: str
     because: str
     source: str

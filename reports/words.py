@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from reports.results import Asked, Deviation, Name, Record, Step, some
-from specs.judge import lateness, ret_of, spell_allowed, spell_timed
+from specs.judge import lateness, ret_of, spell_allowed, spell_declared, spell_timed
 from specs.model import SYNONYMS, Allowed, Clause
 
 GLYPHS: Mapping[str, str] = {
@@ -62,9 +62,11 @@ def departure(step: Step, clause: str, names: Mapping[str, str]) -> str:
     fields = {key: item for key, item in steady(step.observed, names).items() if key != "ret"}
     if step.ret in [ret_of(one) for one in expected if isinstance(one, str) or "errno" in one or not fields]:
         return f"{step.ret} {late}" if late else ""
+    if "error" in expected and step.ret.startswith("E"):
+        return ""
     if step.ret != "ok" or not fields:
         return step.ret
-    if step.judged[clause] == "conforms":
+    if step.judged[clause] in ("conforms", "stale"):
         return ""
     named = [key for one in expected if isinstance(one, Mapping) for key in one if key in fields]
     return " ".join(filter(None, [", ".join(f"{key}={fields[key]}" for key in dict.fromkeys(named or fields)), late]))
@@ -112,8 +114,7 @@ def citations(clause: Clause) -> str:
 
 def declared(entry: Deviation) -> str:
     """`illumos.ENOTSOCK.name: ECONNREFUSED (documented), because …; unix(7), ERRORS`."""
-    observed = spell_allowed([entry.observed])
-    return f"{entry.clause}: {observed} ({entry.status}), because {entry.because}; {entry.source}"
+    return f"{entry.clause}: {spell_declared(entry.observed)} ({entry.status}), because {entry.because}; {entry.source}"
 
 
 def again(case: str, target: str) -> str:

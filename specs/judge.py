@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from specs.model import (
@@ -26,9 +26,9 @@ from specs.model import (
     worst,
 )
 
-LONG_S = 1.0  # a call that takes longer is shown with its time
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 WILDCARD = ("0.0.0.0", "::", "::ffff:0.0.0.0")
+LONG_S = 1.0  # a call that takes longer is shown with its time
 
 
 @dataclass
@@ -42,28 +42,27 @@ class Judgement:
     deviations: tuple[Deviation, ...] = field(default=())
 
 
+class Made(NamedTuple):
+    """One check that counts, and the call that was made."""
+
+    step: int
+    check: Check
+    entry: Entry
+
+
 def judge(case: Case, transcript: Transcript, clauses: Mapping[str, Clause], profile: Profile) -> Judgement:
     """The verdicts of one case; see the table of verdicts in README."""
     declared = profile.of(case)
+    made, unmet = reached(case, transcript)
     steps: dict[int, dict[str, str]] = {}
-    departures: list[tuple[str, str]] = []  # verdict, what was seen
-    unmet = ""
-    for index, step in enumerate(case.steps):
-        entry = transcript.of_step(index)
-        if entry is None:
-            break
-        if only_observed(case, index, transcript):
-            continue
-        if entry.observed["ret"] == "unsupported":
-            break
-        if step.is_precondition and entry.observed["ret"] != "ok":
-            unmet = f"step {index + 1}, a precondition: {spell(step, entry)}"
-            break
-        verdicts = {check.clause: of_check(check, entry, transcript, profile, declared,
-                                           clauses[check.clause].force(profile.manuals)) for check in step.checks}
-        steps |= {index: verdicts} if verdicts else {}
-        departures += [(verdict, f"{spell(step, entry, check.allowed)}, expected {spell_allowed(check.allowed)}")
-                       for check in step.checks if (verdict := verdicts[check.clause]) != "conforms"]
+    for clause in case.clauses:
+        checks = [one for one in made if one.check.clause == clause]
+        found = of_checks(checks, transcript, clauses[clause].force(profile.manuals), profile,
+                          [d for d in declared if d.clause == clause and d.observed != "unresolved"])
+        for one, verdict in zip(checks, found, strict=True):
+            steps.setdefault(one.step, {})[clause] = verdict
+    departures = [(verdict, one) for one in made
+                  if (verdict := steps[one.step][one.check.clause]) not in ("conforms", "stale")]
     ended, why = transcript.ended or ("unresolved", unmet)
     if ended == "unsupported" and not departures:
         return Judgement("unsupported", dict.fromkeys(case.clauses, "unsupported"), steps, why, declared)
@@ -75,15 +74,32 @@ def judge(case: Case, transcript: Transcript, clauses: Mapping[str, Clause], pro
     if not verdicts:  # no check depends on an attempt that ended so
         verdicts, why = dict.fromkeys(case.clauses, "unsupported"), why or "no check is about an attempt that ends so"
     verdict = worst([*verdicts.values(), *(["crashed"] if died else [])])
-    reason = next((seen for one, seen in departures if one == verdict), "")
+    reason = next((spell_departure(case, one) for its, one in departures if its == verdict), "")
     if verdict in ("crashed", "unresolved") and why:
         reason = why
     elif verdict == "unsupported":
         reason = next((d.because for d in declared if d.observed == "unresolved"), why)
     elif verdict == "stale":
-        reason = "; ".join(f"{d.file}:{d.line} declares {spell_allowed((d.observed,))}" for d in declared
+        reason = "; ".join(f"{d.file}:{d.line} declares {spell_declared(d.observed)}" for d in declared
                            if verdicts.get(d.clause) == "stale")
     return Judgement(verdict, verdicts, steps, reason, declared)
+
+
+def reached(case: Case, transcript: Transcript) -> tuple[list[Made], str]:
+    """The checks that count, as far as the case was played; the precondition that ended it."""
+    made: list[Made] = []
+    for index, step in enumerate(case.steps):
+        entry = transcript.of_step(index)
+        if entry is None:
+            break
+        if only_observed(case, index, transcript):
+            continue
+        if entry.observed["ret"] == "unsupported":
+            break
+        if step.is_precondition and entry.observed["ret"] != "ok":
+            return made, f"step {index + 1}, a precondition: {spell(step, entry)}"
+        made += [Made(index, check, entry) for check in step.checks]
+    return made, ""
 
 
 def at_check(case: Case, transcript: Transcript) -> bool:
@@ -100,22 +116,38 @@ def only_observed(case: Case, index: int, transcript: Transcript) -> bool:
     return step.verb == "probe" or step.observe or (attempt is not None and attempt.observed["ret"] not in step.after)
 
 
-def of_check(check: Check, entry: Entry, transcript: Transcript, profile: Profile, declared: Sequence[Deviation],
-             force: str) -> str:
-    """The verdict of one check: conforms, deviates, open, fails or crashed. What may fail may succeed too.
+def of_checks(made: Sequence[Made], transcript: Transcript, force: str, profile: Profile,
+              entries: Sequence[Deviation]) -> list[str]:
+    """The verdict of each check of a clause: conforms, deviates, stale, open, fails or crashed.
 
-    What no document settles binds a platform by its own page alone: whoever imitates another can differ there.
+    An entry declares what they give, in order; of several entries that one counts which is followed furthest. What no
+    document settles binds a platform by its own page alone: whoever imitates another can differ there.
     """
-    if any(matches(allowed, entry, transcript) for allowed in check.allowed):
+    free = force == "unspecified" and not any(profile.owns(d) for d in entries)
+    alone = [of_check(one, transcript, force, free) for one in made]
+    found = []
+    for entry in entries:
+        declared = [entry.at(position) for position in range(len(made))]
+        found.append([
+            ("stale" if outcome != "conforms" and not free else "conforms") if verdict == "conforms"
+            else "deviates" if matches(outcome, one.entry, transcript) else verdict
+            for outcome, one, verdict in zip(declared, made, alone, strict=True)])
+    return max(found, key=followed, default=alone)
+
+
+def of_check(made: Made, transcript: Transcript, force: str, free: bool) -> str:
+    """The verdict of one check where nothing is declared. What may fail may succeed too."""
+    allowed, ret = made.check.allowed, made.entry.observed["ret"]
+    if any(matches(one, made.entry, transcript) for one in allowed):
         return "conforms"
-    if force == "may" and entry.observed["ret"] == "ok" and all(is_errno(allowed) for allowed in check.allowed):
+    if force == "may" and ret == "ok" and all(map(is_errno, allowed)):
         return "conforms"
-    entries = [d for d in declared if d.clause == check.clause and d.observed != "unresolved"]
-    if any(matches(d.observed, entry, transcript) for d in entries):
-        return "deviates"
-    if entry.observed["ret"] == "crashed":
-        return "crashed"
-    return "open" if force == "unspecified" and not any(profile.owns(d) for d in entries) else "fails"
+    return "crashed" if ret == "crashed" else "open" if free else "fails"
+
+
+def followed(verdicts: Sequence[str]) -> int:
+    """How many checks give what is declared of them before one does not."""
+    return next((n for n, verdict in enumerate(verdicts) if verdict not in ("conforms", "deviates")), len(verdicts))
 
 
 def of_clause(clause: str, case: Case, transcript: Transcript, steps: Mapping[int, Mapping[str, str]], missed: str,
@@ -231,6 +263,12 @@ def spell(step: Step, entry: Entry, allowed: Sequence[Allowed] = ()) -> str:
     return f"{step.text} = {spell_observed(entry.observed)}{spell_time(entry.seconds) if is_timed(allowed) else ''}"
 
 
+def spell_departure(case: Case, made: Made) -> str:
+    """A call with its outcome and what its clause allows: connect(client, server) = 0, expected EISCONN."""
+    allowed = made.check.allowed
+    return f"{spell(case.steps[made.step], made.entry, allowed)}, expected {spell_allowed(allowed)}"
+
+
 def spell_timed(observed: Observed, seconds: float, allowed: Sequence[Allowed] = ()) -> str:
     """An outcome with its time where that was long or the outcomes allowed have bounds: -1 ETIMEDOUT after 127 s."""
     return spell_observed(observed) + (spell_time(seconds) if seconds >= LONG_S or is_timed(allowed) else "")
@@ -258,6 +296,12 @@ def spell_allowed(allowed: Sequence[Allowed]) -> str:
     """EISCONN, or 0, or {revents: POLLOUT}, or ETIMEDOUT within 30 s; several joined by 'or'."""
     words = {"ok": "0", "any": "what no document settles", "error": "any errno"}
     return " or ".join(words.get(one, one) if isinstance(one, str) else spell_fields(one) for one in allowed)
+
+
+def spell_declared(observed: Allowed | Sequence[Allowed]) -> str:
+    """What an entry of a page declares: EINVAL at every check; EINVAL, then conforms, then 0."""
+    many = [observed] if isinstance(observed, str | Mapping) else observed
+    return ", then ".join(spell_allowed([one]) for one in many)
 
 
 def spell_fields(outcome: Mapping[str, Any]) -> str:

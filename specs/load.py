@@ -536,13 +536,31 @@ def deviations(file: str, page: Map, known: Mapping[str, Clause]) -> Iterator[De
         line = page["deviations"].lines[i]
         if entry["clause"] not in known:
             fail(file, line, f"no clause {entry['clause']!r}; {nearest(entry['clause'], known)}")
-        observed, at = entry["observed"], entry.lines["observed"]
-        if isinstance(observed, Map):
-            check_fields(file, observed, at, "observed")
-        elif not BEYOND.fullmatch(observed):
-            check(file, observed, at, "observed", validator("scenarios", "outcome"))
-        yield Deviation(entry["clause"], canonical(observed), entry["status"], entry["because"], entry["source"],
+        observed = declared(file, entry["observed"], entry.lines["observed"])
+        yield Deviation(entry["clause"], observed, entry["status"], entry["because"], entry["source"],
                         tuple(entry.get("cases", ("*",))), file, line)
+
+
+def declared(file: str, observed: Any, line: int) -> Allowed | tuple[Allowed, ...]:
+    """What an entry declares: of every check one outcome; or of each in order its outcome, or `conforms`."""
+    if not isinstance(observed, Seq):
+        return declared_once(file, observed, line)
+    if len(observed) == 1:
+        fail(file, line, "observed: one outcome alone is that of every check; a list has one for each, or conforms")
+    if set(map(str, observed)) == {"conforms"}:
+        fail(file, line, "observed: where every check conforms, nothing is declared")
+    if "unresolved" in observed:
+        fail(file, line, "observed: unresolved is no outcome of a check; it has no place in a list")
+    return tuple("conforms" if one == "conforms" else declared_once(file, one, at)
+                 for one, at in zip(observed, observed.lines, strict=True))
+
+
+def declared_once(file: str, observed: Any, line: int) -> Allowed:
+    if isinstance(observed, Map):
+        check_fields(file, observed, line, "observed")
+    elif not BEYOND.fullmatch(observed):
+        check(file, observed, line, "observed", validator("scenarios", "outcome"))
+    return canonical(observed)
 
 
 # what a platform may do and no document allows; unresolved: it has no way to what a case is about
@@ -582,16 +600,21 @@ def pages(platform: str, folder: Path) -> Iterator[tuple[str, Map]]:
 
 
 def unmatched(profile_: Profile, every: Sequence[Case], drawn: Collection[str] = ()) -> Iterator[str]:
-    """One line for each pattern of a profile's entries that no case has to do with.
+    """One line for each pattern of a profile's entries that no case has to do with, or that declares too many outcomes.
 
     drawn: scenarios whose cases are drawn while the suite runs, as `suites/FILE::scenario`.
     """
-    ids: dict[str, list[str]] = {}
+    checks: dict[str, Counter[str]] = {}  # clause -> case -> how often it is checked there
     for case in every:
-        for clause in case.clauses:
-            ids.setdefault(clause, []).append(case.id)
+        for clause in (check.clause for step in case.steps for check in step.checks):
+            checks.setdefault(clause, Counter())[case.id] += 1
     for deviation in profile_.deviations:
-        known = ids.get(deviation.clause, [])
+        known = checks.get(deviation.clause, Counter())
+        few = next((case for case, count in known.items() if count < len(deviation.outcomes)
+                    and deviation.applies(case)), "")
+        if few:
+            yield (f"{deviation.file}:{deviation.line}: {len(deviation.outcomes)} outcomes for the {known[few]} checks "
+                   f"of {deviation.clause} in {few}")
         for text in deviation.cases:
             if "suites/" + text.partition("[")[0] not in drawn and not any(map(pattern_of(text).fullmatch, known)):
                 yield (f"{deviation.file}:{deviation.line}: the deviation from {deviation.clause} "

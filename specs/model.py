@@ -191,10 +191,13 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Deviation:
-    """What a platform does instead of what a clause says, in the cases that match any of the patterns."""
+    """What a platform does instead of what a clause says, in the cases that match any of the patterns.
+
+    observed: what each check of the clause gives; or, of each in order, what it gives or `conforms`.
+    """
 
     clause: str
-    observed: Allowed
+    observed: Allowed | tuple[Allowed, ...]
     status: str
     because: str
     source: str
@@ -202,8 +205,23 @@ class Deviation:
     file: str
     line: int
 
+    @property
+    def outcomes(self) -> tuple[Allowed, ...]:
+        """All that it declares of any check."""
+        return self.observed if isinstance(self.observed, tuple) else (self.observed,)
+
+    def at(self, position: int) -> Allowed:
+        return declared_at(self.observed, position)
+
     def applies(self, case_id: str) -> bool:
         return any(pattern_of(text).fullmatch(case_id) for text in self.cases)
+
+
+def declared_at(observed: Allowed | Sequence[Allowed], position: int) -> Allowed:
+    """What an entry declares of a check, by its place among those of the clause; behind the last nothing is."""
+    if isinstance(observed, str | Mapping):
+        return observed
+    return observed[position] if position < len(observed) else "conforms"
 
 
 @cache
@@ -240,7 +258,9 @@ class Vocabulary:
 
 
 def plain(item: Any) -> Any:
-    """An outcome, or operands, as JSON holds them: builtin types only."""
+    """An outcome, several in order, or operands, as JSON holds them: builtin types only."""
+    if isinstance(item, list | tuple):
+        return [plain(one) for one in item]
     return {key: list(value) if isinstance(value, list | tuple) else value
             for key, value in item.items()} if isinstance(item, Mapping) else item
 

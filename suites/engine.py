@@ -47,9 +47,10 @@ def waits(case: Case, declared: Sequence[Deviation] = ()) -> bool:
     return (has_timer(case)
             or any(step.verb in WAITING_VERBS and step.name in full for step in case.steps)
             or any("blocks" in check.allowed for step in case.steps for check in step.checks)
-            or any(deviation.observed in ("blocks", "unresolved") for deviation in declared)
+            or any(outcome in ("blocks", "unresolved") for deviation in declared for outcome in deviation.outcomes)
             # nobody comes to be accepted where a call is declared to fail
-            or (any(step.verb == "accept" for step in case.steps) and any(is_errno(one.observed) for one in declared)))
+            or (any(step.verb == "accept" for step in case.steps)
+                and any(is_errno(outcome) for deviation in declared for outcome in deviation.outcomes)))
 
 
 # What the lack of a verb means, where its name does not say it.
@@ -74,7 +75,7 @@ class Play:
 
     def __init__(self, case: Case, agent: Agent, session: Session, declared: Sequence[Deviation] = ()) -> None:
         self.case, self.agent, self.usual_patience = case, agent, session.target.patience
-        self.may_block = {deviation.clause for deviation in declared if deviation.observed == "blocks"}
+        self.may_block = {deviation.clause for deviation in declared if "blocks" in deviation.outcomes}
         self.may_miss = any(deviation.observed == "unresolved" for deviation in declared)
         self.has_timer = has_timer(case)
         self.given_timer = False  # whether the fixture that is being brought about waits for a timer itself

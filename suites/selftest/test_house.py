@@ -308,13 +308,16 @@ def test_every_deviation_is_explained() -> None:
 
 
 def test_no_deviation_is_what_the_clause_allows() -> None:
-    """Such an entry is stale on every system: what it declares conforms."""
-    for profile in profiles():
-        for case in cases():
-            for entry in profile.of(case):
-                allowed = [one for step in case.steps for check in step.checks if check.clause == entry.clause
-                           for one in check.allowed]
-                assert any(one != entry.observed for one in allowed), f"{entry.file}:{entry.line}: {case.id}"
+    """Such an entry is stale on every system: what it declares of a check conforms."""
+    wrong: dict[str, str] = {}
+    for profile, case in itertools.product(profiles(), cases()):
+        for entry in profile.of(case):
+            checks = [check for step in case.steps for check in step.checks if check.clause == entry.clause]
+            if any(step.after for step in case.steps):
+                continue  # which of the checks count is another matter on each system
+            if any(entry.at(position) in check.allowed for position, check in enumerate(checks)):
+                wrong.setdefault(f"{entry.file}:{entry.line}: {entry.clause}", case.id)
+    assert not wrong
 
 
 def test_every_target_has_its_platform() -> None:

@@ -587,6 +587,14 @@ HEIR = "platform: heir\ninherits: linux\n"
         (PAGE.replace('["stream', '"stream').replace('*"]', '*"'), 4, "is not patterns over case ids"),
         (PAGE.replace('"stream/a.yaml::twice[*"', ""), 4, "cases is empty; fill in patterns over"),
         ("deviations: []\n", 1, "lacks 'platform'"),
+        (PAGE.replace("EWOULDBLOCK", "[]"), 5, "observed is empty; fill in exactly this outcome"),
+        (PAGE.replace("EWOULDBLOCK", "[EINVAL]"), 5, "one outcome alone is that of every check"),
+        (PAGE.replace("EWOULDBLOCK", "[conforms, conforms]"), 5, "where every check conforms, nothing is declared"),
+        (PAGE.replace("EWOULDBLOCK", "conforms"), 5, "'conforms' is none of ok, blocks"),
+        (PAGE.replace("EWOULDBLOCK", "[EINVAL, unresolved]"), 5, "unresolved is no outcome of a check"),
+        (PAGE.replace("EWOULDBLOCK", "[EINVAL, EWOULDBLOK]"), 5, "observed: 'EWOULDBLOK' is none of ok, blocks, "),
+        (PAGE.replace("EWOULDBLOCK", "[EINVAL, [ok]]"), 5, r"observed.1: \['ok'\] is not an outcome"),
+        (PAGE.replace("EWOULDBLOCK", "{errno: EINVAL}"), 5, "EINVAL alone says the same"),
     ],
 )
 def test_wrong_pages_are_refused(files: Files, text: str, line: int, told: str) -> None:
@@ -609,6 +617,20 @@ def test_inheriting_in_a_circle_is_refused(files: Files) -> None:
 def test_every_outcome_can_be_declared(files: Files, observed: str) -> None:
     (entry,) = files.profile("linux", linux=PAGE.replace("EWOULDBLOCK", observed)).deviations
     assert entry.observed == (observed if "{" not in observed else load.parse(f"a: {observed}", "")["a"])
+
+
+def test_outcomes_of_several_checks_are_a_list(files: Files) -> None:
+    page = PAGE.replace("EWOULDBLOCK", "[EWOULDBLOCK, conforms, {errno: ETIMEDOUT, not-before: 60s}, crashed]")
+    (entry,) = files.profile("linux", linux=page).deviations
+    assert entry.observed == ("EAGAIN", "conforms", {"errno": "ETIMEDOUT", "not-before": "60s"}, "crashed")
+    assert [entry.at(position) for position in (0, 3, 4)] == ["EAGAIN", "crashed", "conforms"]
+
+
+def test_list_that_no_case_is_long_enough_for_is_told(files: Files) -> None:
+    every = load.cases_of(load.parse(GOOD, ""), "suites/stream/a.yaml", KNOWN, WORDS)
+    told = load.unmatched(files.profile("linux", linux=PAGE.replace("EWOULDBLOCK", "[conforms, EINVAL]")), every)
+    assert [line.removeprefix(f"{files.folder}/") for line in told] == [
+        "platforms/linux.yaml:3: 2 outcomes for the 1 checks of illumos.EISCONN in suites/stream/a.yaml::twice[inet]"]
 
 
 def test_deviation_has_its_line_and_the_posix_spelling(files: Files) -> None:
