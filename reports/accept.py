@@ -153,9 +153,16 @@ def same(outcomes: Sequence[Any]) -> bool:
 
 
 def others(one: Difference, judged: Iterable[Played]) -> list[str]:
-    """The cases that have to do with the clause too, could be tested, and did not do so."""
-    return [case.id for case, _, judgement in judged
-            if judgement.clauses.get(one.clause, "unsupported") not in UNTESTED and case.id not in one.cases]
+    """The cases that have to do with the clause too and did not do so, or have fewer checks of it."""
+    length = len(one.outcome) if isinstance(one.outcome, list | tuple) else 0
+    return [case.id for case, _, judgement in judged if case.id not in one.cases
+            and (judgement.clauses.get(one.clause, "unsupported") not in UNTESTED
+                 or (length and one.clause in case.clauses and checks_of(case, one.clause) < length))]
+
+
+def checks_of(case: Case, clause: str) -> int:
+    """How often a case checks a clause."""
+    return sum(check.clause == clause for step in case.steps for check in step.checks)
 
 
 def declarable(check: Check, made: Entry, transcript: Transcript) -> Any:

@@ -60,7 +60,7 @@ MEANING = {"pthread_kill": ": it has no signals, so that no call is interrupted"
 
 def lacks(case: Case, greeting: Mapping[str, Any]) -> str:
     """Why a target cannot play a case, by what it said of itself; empty if it can."""
-    wanted = [("verbs", "verb", step.verb) for step in case.steps if step.verb != "probe"]
+    wanted = [("verbs", "verb", step.verb) for step in case.steps if step.verb != "probe" and not step.observe]
     wanted += [("domains", "domain", case.axes["domain"])] if "domain" in case.axes else []
     uses_facility = any(step.verb == "wait" for step in case.steps)
     wanted += [("facilities", "facility", case.axes["facility"])] if uses_facility and "facility" in case.axes else []
