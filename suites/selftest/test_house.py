@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import pytest
 from fixtures import agent, targets, world
 from specs import load, peers
 from specs.judge import matches
-from specs.model import Entry, Transcript
+from specs.model import Deviation, Entry, Transcript
 from suites import engine
 from suites.selftest.house import PLATFORMS, ROOT, SCENARIOS, SELFTEST, below, cases, cases_of, clauses, profiles
 
@@ -41,6 +41,8 @@ LOADER_ONLY = {"call"}
 
 # Fixtures that no scenario is given, with the reason.
 UNUSED_FIXTURES: dict[str, str] = {}
+# Documents that bind every platform, the nearer first.
+STANDARDS = ("posix-2017", "illumos")
 # Clauses that no case has to do with, with the reason.
 UNTESTED: dict[str, str] = {}
 
@@ -305,6 +307,28 @@ def test_every_deviation_is_explained() -> None:
     for profile in profiles():
         for entry in profile.deviations:
             assert all(word.strip() for word in (entry.because, entry.source)), f"{entry.file}:{entry.line}"
+
+
+# What is no source: a page of a manual by its section, a Winsock page by the heading, a standard.
+DOCUMENT = re.compile(r"\b\w+\(\d\w*\)|\w\(\), (?:Return value|Remarks)|\bPOSIX\b|\bRFC \d")
+
+
+def nearest_force(entry: Deviation, manuals: Sequence[str]) -> str:
+    """How strongly the document that is nearest to a platform states a clause; nothing binds a state not reached."""
+    cited = {citation.document: citation.force for citation in clauses()[entry.clause].cited}
+    found = next((cited[document] for document in (*manuals, *STANDARDS) if document in cited), "unspecified")
+    return "unspecified" if entry.observed == "unresolved" else found
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_status_of_a_deviation_follows_from_documents(platform: str) -> None:
+    """The rule is README's; which document a source names is checked, not what that document says."""
+    profile = load.profile(platform, clauses())
+    for entry in filter(profile.owns, profile.deviations):
+        force, named = nearest_force(entry, profile.manuals), bool(DOCUMENT.search(entry.source))
+        follows = {"documented": named, "unspecified": force != "shall" or named,
+                   "bug": force == "shall" or named or entry.observed == "crashed"}
+        assert follows[entry.status], f"{entry.file}:{entry.line}: {entry.status}, where the document says {force}"
 
 
 def test_no_deviation_is_what_the_clause_allows() -> None:
