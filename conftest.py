@@ -154,6 +154,11 @@ def played(session: pytest.Session, recording: Recording | None) -> Iterator[Non
         conformance.close()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash[CONFORMANCE].unexplained():
+        terminalreporter.write_line(line, yellow=True)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """A worker of pytest-xdist with a Python of its own keeps the search path of that.

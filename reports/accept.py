@@ -172,6 +172,9 @@ def declarable(check: Check, made: Entry, transcript: Transcript) -> Any:
     outcome: Any = made.observed["ret"]
     if outcome == "ok" and keys:
         outcome = {key: value_of(key, made, transcript) for key in keys}
+        if is_ephemeral(outcome.get("name", "")):  # another in the next run
+            address = outcome.pop("name")
+            outcome |= {"host": part("host", address), "port": "chosen"}
     if bound := missed_bound(check, made):
         outcome = {**({"errno": outcome} if is_errno(outcome) else outcome if keys else {}), **bound}
     return outcome if load.is_observed(outcome) and matches(outcome, made, transcript) else None
@@ -184,6 +187,11 @@ def missed_bound(check: Check, made: Entry) -> dict[str, str]:
         if late and isinstance(one, Mapping):
             return {"not-before": one["within"]} if late == "too late" else {"within": one["not-before"]}
     return {}
+
+
+def is_ephemeral(name: str) -> bool:
+    """Whether a name is an internet address with a port that was chosen for this run."""
+    return name.startswith("inet") and part("port", name) != "0"
 
 
 def value_of(key: str, made: Entry, transcript: Transcript) -> Any:

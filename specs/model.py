@@ -238,6 +238,10 @@ class Profile:
     manuals: tuple[str, ...]
     deviations: tuple[Deviation, ...]
 
+    def unexplained(self) -> tuple[Deviation, ...]:
+        """The entries that `accept` wrote and that have no reason or no source yet."""
+        return tuple(one for one in self.deviations if not one.because.strip() or not one.source.strip())
+
     def owns(self, deviation: Deviation) -> bool:
         """Whether an entry stands on the platform's own page, not on one that it inherits."""
         return Path(deviation.file).stem == self.platform

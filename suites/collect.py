@@ -71,6 +71,14 @@ class Conformance:
             for line in load.unmatched(profile, every, drawn):
                 raise pytest.UsageError(line)
 
+    def unexplained(self) -> Iterator[str]:
+        """One line for each page with entries that lack a reason: until it has one, an entry is only a claim."""
+        for profile in {id(one): one for one in self.profiles.values()}.values():
+            if lacking := profile.unexplained():
+                first = lacking[0]
+                yield (f"{first.file}:{first.line}: no because or source; so it is with {len(lacking)} entries of what "
+                       f"{profile.platform} declares: fill in why, or delete what cannot be explained")
+
     def start_waiting(self, items: list[CaseItem]) -> None:
         """Begin the cases that wait, each on an agent of its own; they are collected when their turn comes.
 

@@ -49,7 +49,10 @@ static const char *error_name(int number)
 
 {{ helpers }}
 
-int main(void)
+#ifndef MAIN /* a system without processes calls it otherwise */
+#define MAIN main
+#endif
+int MAIN(void)
 {
 {% for line in body %}
 {{ "    " + line if line }}

@@ -708,6 +708,7 @@ def test_patterns_mean_themselves_but_for_star_and_question_mark(pattern: str, i
     ("native: {about: a, start: b, platform: linux}\n", 1, "start: 'b' is not the command"),
     ("native:\n  about: a\n  begin: [b]\n  start: [b]\n  platform: linux\n", 3, "takes no 'begin'; it takes about, "),
     ("native: {about: a, start: [b], platform: linux, patience: 0}\n", 1, "patience: 0 is not seconds a call may take"),
+    ("native: {about: a, start: [b], platform: linux, patience: 0.5}\n", 1, "patience: '0.5' is not seconds a call"),
     ("Native: {about: a, start: [b], platform: linux}\n", 1, "'Native'"),
 ])
 def test_wrong_targets_are_refused(files: Files, text: str, line: int, told: str) -> None:

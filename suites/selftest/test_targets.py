@@ -262,3 +262,9 @@ def test_closed_session_starts_nothing(start: Start, log: Path) -> None:
     run(session, GOOD)
     session.close()
     assert run(session, GOOD, own=True)["verdict"] in ("unresolved", "crashed")
+
+
+@pytest.mark.parametrize(("patience", "seconds"), [(10, 10), ("500ms", 0.5), ("3s", 3.0)])
+def test_patience_may_be_a_fraction_of_a_second(patience: int | str, seconds: float) -> None:
+    entry = {"about": "a toy", "start": ["toy"], "platform": "toy", "patience": patience}
+    assert Target.of("toy", entry).patience == seconds
