@@ -111,11 +111,37 @@ def test_what_was_found_out_is_in_the_greeting_and_for_people() -> None:
     finally:
         opened.close()
     assert any(line.startswith("full queue, AF_INET: listen(…, 0) admits 1, ") for line in lines)
+    assert lines[-3:] == ["requests answered: 2000 of 2000", "console: no echo, LF",
+                          "ends with its input while a call blocks: yes"]
 
 
 def test_command_names_a_target_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--target", "nothing"]) == 2
     assert capsys.readouterr().err.startswith("suites.check: ")
+
+
+CONSOLE = """import subprocess, sys
+agent = subprocess.Popen([sys.executable, "-I", "-S", sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+out = sys.stdout.buffer
+def answer():
+    out.write(agent.stdout.readline().replace(b"\\n", b"\\r\\n")); out.flush()
+answer()
+for line in sys.stdin.buffer:
+    out.write(line.replace(b"\\n", b"\\r\\n")); agent.stdin.write(line); agent.stdin.flush(); answer()
+"""
+
+
+def test_a_console_that_echoes_and_returns_the_carriage_is_no_hindrance(tmp_path: Path) -> None:
+    script = tmp_path / "console.py"
+    script.write_text(CONSOLE.replace("\\\\", "\\"))
+    command_ = (sys.executable, str(script), str(targets.HERE / "agent.py"))
+    opened = Session(Target("toy", "an agent behind a console", command_, "linux", lab=False))
+    try:
+        lines = list(check.report(opened))
+    finally:
+        opened.close()
+    assert "console: echoes requests, CR LF" in lines
+    assert not [line for line in lines if line.startswith("not checked")]
 
 
 def test_an_unlimited_pacer_waits_for_nothing_and_a_limited_one_for_its_turn() -> None:
