@@ -150,3 +150,20 @@ def test_an_unlimited_pacer_waits_for_nothing_and_a_limited_one_for_its_turn() -
     for _ in range(3):
         pacer.wait()
     assert pacer.next > 0
+
+
+@pytest.mark.parametrize(("revents", "peer", "lingers"), [
+    ("POLLERR,POLLHUP", "ok", True),  # Wine, whose recv() then gives no byte
+    ("POLLIN", "ENOTCONN", True),  # illumos, NetBSD
+    ("POLLIN", "ok", False),  # NuttX, lwIP: an end in order
+])
+def test_a_reset_is_found_whatever_recv_makes_of_it(revents: str, peer: str, lingers: bool) -> None:
+    def kernel(verb: str, request: str) -> Answer:
+        fields = {"poll": {"revents": revents}, "recv": {"data": ""}, "getsockname": {"name": "inet:127.0.0.1:1"}}
+        reset = bool(closed) and request == "getpeername client"
+        closed.extend([request] if verb == "close" else [])
+        return Answer(peer if reset else "ok", fields.get(verb, {"name": "inet:127.0.0.1:2"}))
+
+    closed: list[str] = []
+    world = World(kernel, {"domain": "AF_INET"}, {}, str)
+    assert check.ask_linger(world, Checked(), None).lingers is lingers  # type: ignore[arg-type]
