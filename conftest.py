@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,15 @@ import pytest
 from fixtures import targets as targets_
 from specs import load
 from specs.model import SpecError
+from specs.record import Header, Line, encode
 from suites import drawing
-from suites.collect import CONFORMANCE, RESULTS, CaseItem, Conformance, ScenarioFile
+from suites.collect import CONFORMANCE, RECORDS, CaseItem, Conformance, ScenarioFile
 from suites.progress import Progress
-from suites.record import Recording, header
+from suites.recording import Recording, header
 
 ROOT = Path(__file__).parent
 SELFTEST = ROOT / "suites" / "selftest"
-HEADER = pytest.StashKey[Mapping[str, Any]]()  # of the result file, as the process that plays makes it
+HEADER = pytest.StashKey[Header]()  # of the result file, as the process that plays makes it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -180,11 +181,12 @@ def is_distributed(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-    """Results travel with the report, which xdist carries to the one process that writes."""
+    """Records travel with the report as text, which xdist carries to the one process that writes."""
     report = yield
     if call.when == "call":
-        report.connect_results = item.stash.get(RESULTS, [])
-        if is_worker(item.config) and HEADER in item.config.stash:  # with the first that it sends
-            report.connect_header = item.config.stash[HEADER]
+        lines: list[Line] = [*item.stash.get(RECORDS, [])]
+        if is_worker(item.config) and lines and HEADER in item.config.stash:  # with the first that it sends
+            lines.insert(0, item.config.stash[HEADER])
             del item.config.stash[HEADER]
+        report.connect_lines = [encode(line) for line in lines]
     return report

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn, Protocol
 
 from reports import accept, coverage, diff, explain, findings, history, judge, matrix, reproduce, summary, tap
-from reports.results import Unreadable
 from specs.model import SpecError
+from specs.record import Unreadable
 
 
 class Verb(Protocol):

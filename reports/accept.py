@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from reports import page
-from reports.results import Unreadable, plural, read, some
+from reports.results import plural, read, some
 from reports.rows import Clauses
-from reports.transcripts import rebuild
 from reports.words import visible
 from specs import load
 from specs.judge import (
@@ -30,6 +29,7 @@ from specs.judge import (
     spell_departure,
 )
 from specs.model import BOUNDS, Case, Check, Deviation, Entry, Profile, Transcript
+from specs.record import Unreadable
 
 FOLDER = load.HERE / "platforms"
 UNTESTED = ("unsupported", "unresolved")
@@ -96,7 +96,7 @@ def one_target(file: Path) -> list[tuple[Case, Transcript]]:
     run_ = read(file)
     if len(run_.header.targets) > 1:
         raise Unreadable(f"{file} holds {', '.join(run_.header.targets)}; FILE@TARGET names one")
-    return [rebuild(record) for record in run_.records]
+    return [(record.case(), record.transcript()) for record in run_.records]
 
 
 # --- What differs -------------------------------------------------------------------------------------------

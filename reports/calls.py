@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from reports.results import Unreadable
 from reports.rows import Clauses
 from reports.spelling import READY, Spelling, comment, literal, variable
 from specs.judge import LOOPBACK, WILDCARD, is_errno, only_observed, own_name, spell_allowed, spell_observed
 from specs.model import BOUNDS, Allowed, Case, Check, Entry, Transcript, seconds_of
+from specs.record import Unreadable
 
 # How the agent's verbs are written in C: the words of a request, by place or by name, each in the way it is spelt (a
 # method of Request or Spelling). A verb has another form where an operand or a place says so: `socket flags`.

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from reports import markdown, terminal
-from reports.results import Column, Name, Record, Results, Unreadable, gather, plural
+from reports.results import Column, Name, Results, gather, plural
 from reports.sheets import Entry, Sheet
 from reports.words import GLYPHS, departures, instead, shared_name, steady, untimely
 from specs.judge import spell_observed
 from specs.model import FAILING
+from specs.record import Record, Unreadable
 
 # Most urgent first: the order of the report, and the words of --fail-on.
 KINDS: Mapping[str, str] = {

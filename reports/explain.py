@@ -8,11 +8,12 @@ from pathlib import Path
 from rich.console import Console
 
 from reports import terminal
-from reports.results import Column, Record, Results, Step, Unreadable, gather, some
+from reports.results import Column, Results, gather, some
 from reports.rows import Clauses
 from reports.terminal import STYLES, say
 from reports.words import GLYPHS, again, citations, declared, expectation, node, outcome
 from specs import load
+from specs.record import PlayedStep, Record, Unreadable
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -81,10 +82,10 @@ def section(to: Console, record: Record, column: Column) -> None:
         say(to, f"reason: {record.reason}")
     for entry in record.deviations:
         say(to, f"declared: {declared(entry)}")
-    say(to, f"again: {again(record.case, record.target)}")
+    say(to, f"again: {again(record.id, record.target)}")
 
 
-def call(to: Console, number: int, step: Step) -> None:
+def call(to: Console, number: int, step: PlayedStep) -> None:
     """One call as strace would show it; below it, what each clause expects of it."""
     line = f"  (line {step.line})" if step.line else ""
     say(to, f"{number:4}  {step.text} = {outcome(step)}{line}", "" if step.line else "dim")

@@ -10,14 +10,15 @@ from itertools import groupby
 from pathlib import Path
 
 from reports.markdown import plain, table
-from reports.results import Column, Deviation, Record, Results, Step, gather, plural
+from reports.results import Column, Results, gather, plural
 from reports.rows import Clauses
 from reports.sheets import Entry, Sheet
-from reports.transcripts import labelled, merged, rebuild
-from reports.words import again, alternatives, citations, departure, expectation, steady, untimely
+from reports.transcripts import labelled, merged
+from reports.words import again, citations, departure, expectation, steady, untimely
 from specs import load
 from specs.judge import is_errno, is_timed, matches, spell_allowed, spell_observed, spell_time
 from specs.model import Allowed, declared_at
+from specs.record import Declared, PlayedStep, Record
 
 NATIVE = "native"  # the target that others are shown beside
 PENDING = "EINPROGRESS"  # an errno that is no failure
@@ -47,10 +48,10 @@ class Finding:
     kind: str
     clause: str
     seen: str
-    declared: Deviation | None
+    declared: Declared | None
     column: Column
     example: Record
-    step: Step
+    step: PlayedStep
     cases: list[str] = field(default_factory=list)
 
     @property
@@ -72,14 +73,14 @@ def findings(results: Results, clauses: Clauses) -> list[Finding]:
                                                    one.clause, one.seen))
 
 
-def departures(results: Results) -> Iterator[tuple[str, Column, Record, Step, str]]:
+def departures(results: Results) -> Iterator[tuple[str, Column, Record, PlayedStep, str]]:
     return ((case, column, records[column.label], step, clause)
             for case, records in results.cases.items() for column in results.columns if column.label in records
             for step in records[column.label].steps for clause, verdict in step.judged.items()
             if verdict in ("deviates", "fails", "crashed"))
 
 
-def rank(step: Step, clause: str, entry: Deviation | None, clauses: Clauses) -> str:
+def rank(step: PlayedStep, clause: str, entry: Declared | None, clauses: Clauses) -> str:
     """One word of SERIOUSNESS."""
     if entry and entry.status != "bug":
         return entry.status
@@ -87,9 +88,9 @@ def rank(step: Step, clause: str, entry: Deviation | None, clauses: Clauses) -> 
     return kind_of(step, clause) if settled else "unspecified"
 
 
-def kind_of(step: Step, clause: str) -> str:
+def kind_of(step: PlayedStep, clause: str) -> str:
     """What kind of a departure it is: which of a success and a failure was expected, which came."""
-    allowed, ret = alternatives(step, clause), step.ret
+    allowed, ret = step.allowed(clause), step.ret
     refuses = all((is_errno(one) and one != PENDING) or one == "blocks" for one in allowed)
     if ret == "crashed":
         return "crash"
@@ -104,12 +105,12 @@ def kind_of(step: Step, clause: str) -> str:
     return "wrong errno" if all(map(is_errno, allowed)) else "wrong failure"
 
 
-def declared(record: Record, step: Step, clause: str) -> tuple[Deviation | None, Allowed]:
+def declared(record: Record, step: PlayedStep, clause: str) -> tuple[Declared | None, Allowed]:
     """The entry of the profile that declares what was seen, and what it declares of this check."""
     entries = [one for one in record.deviations if one.clause == clause]
     if not entries or step.judged[clause] != "deviates":
         return None, ""
-    _, transcript = rebuild(record)
+    transcript = record.transcript()
     made = transcript.entries[record.steps.index(step)]
     position = [one for one in record.steps if clause in one.judged].index(step)
     found = [(one, declared_at(one.observed, position)) for one in entries]
@@ -143,7 +144,7 @@ def report(results: Results, clauses: Clauses) -> Iterator[str]:
 
 
 def section(one: Finding, results: Results, clauses: Clauses) -> Iterator[str]:
-    clause, expects = clauses.get(one.clause), spell_allowed(alternatives(one.step, one.clause))
+    clause, expects = clauses.get(one.clause), spell_allowed(one.step.allowed(one.clause))
     yield f"\n### {one.kind}: {plain(one.clause)}, {plain(one.seen)}\n"
     yield f"- says: {plain(f'{clause.says} {citations(clause)}' if clause else 'not in specs')}"
     yield f"- seen: {plain(f'{one.step.text} = {outcome(one.step, one.example)}, expected {expects}')}"
@@ -152,15 +153,15 @@ def section(one: Finding, results: Results, clauses: Clauses) -> Iterator[str]:
         yield f"- source: {plain(one.declared.source)}"
     else:
         yield "- **undeclared**"
-    yield f"- in {plural(len(one.cases), 'case')}; again: {plain(again(one.example.case, one.example.target))}\n"
+    yield f"- in {plural(len(one.cases), 'case')}; again: {plain(again(one.example.id, one.example.target))}\n"
     yield from (line.rstrip("\n") for line in table(transcripts(one, results)))
 
 
 def transcripts(one: Finding, results: Results) -> Sheet:
     """The calls that the scenario asks for, the platform's beside the native ones."""
     native = next((column for column in results.columns if column.name == NATIVE and column != one.column), None)
-    columns = [column for column in (native, one.column) if column and column.label in results.cases[one.example.case]]
-    records = [results.cases[one.example.case][column.label] for column in columns]
+    columns = [column for column in (native, one.column) if column and column.label in results.cases[one.example.id]]
+    records = [results.cases[one.example.id][column.label] for column in columns]
     asked = [labelled(step for step in record.steps if step.line) for record in records]
     sheet = Sheet(("call", "expected", *(column.label for column in columns)), frozenset())
     for key, step in merged(asked).items():
@@ -170,11 +171,11 @@ def transcripts(one: Finding, results: Results) -> Sheet:
     return sheet
 
 
-def expected(step: Step) -> str:
+def expected(step: PlayedStep) -> str:
     return "; ".join(dict.fromkeys(expectation(step, clause) for clause in step.expected))
 
 
-def outcome(step: Step, record: Record) -> str:
+def outcome(step: PlayedStep, record: Record) -> str:
     """What a call gave; its time only where that is checked, since it is another in every run."""
-    timed = any(is_timed(alternatives(step, clause)) for clause in step.expected)
+    timed = any(is_timed(step.allowed(clause)) for clause in step.expected)
     return spell_observed(steady(step.observed, record.names)) + (spell_time(step.seconds) if timed else "")

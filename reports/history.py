@@ -13,8 +13,9 @@ from rich.console import Console
 
 from reports import terminal
 from reports.diff import compare
-from reports.results import Name, Record, Run, Unreadable, expanded, plural, read
+from reports.results import Name, Run, expanded, plural, read
 from reports.words import GLYPHS, instead, shared_name
+from specs.record import Record, Unreadable
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -62,7 +63,7 @@ def points(runs: Sequence[Run], names: Sequence[str]) -> list[Point]:
     found = []
     for name in names:
         for one in runs:
-            records = {record.case: record for record in one.records if record.target == name}
+            records = {record.id: record for record in one.records if record.target == name}
             if records:
                 when = one.header.started[:16].replace("T", " ")
                 found.append(Point(f"{name} {one.header.targets[name].release}, {when}", records))

@@ -17,12 +17,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import reproduce, sheets
-from reports.results import Column, Name, Record, Results, Step, Unreadable
+from reports.results import Column, Name, Results
 from reports.rows import Clauses, pairs
 from reports.transcripts import Call, labelled, merged
 from reports.words import GLYPHS, again, citations, declared, expectation, outcome, visible
 from specs import load
 from specs.model import VERDICTS, SpecError
+from specs.record import PlayedStep, Record, Unreadable
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -166,7 +167,7 @@ def case_data(records: Mapping[str, Record], columns: Sequence[Column]) -> dict[
             "results": [record_data(record, list(calls)) if record else None for record in played]}
 
 
-def step_data(step: Step) -> dict[str, Any]:
+def step_data(step: PlayedStep) -> dict[str, Any]:
     return {"text": step.text, "line": step.line, "given": step.given,
             "expected": [[clause, expectation(step, clause)] for clause in step.expected]}
 
@@ -174,13 +175,13 @@ def step_data(step: Step) -> dict[str, Any]:
 def record_data(record: Record, calls: Sequence[Call]) -> dict[str, Any]:
     own = labelled(record.steps)
     return {
-        "verdict": record.verdict, "reason": record.reason, "again": again(record.case, record.target),
+        "verdict": record.verdict, "reason": record.reason, "again": again(record.id, record.target),
         "clauses": list(record.clauses),
         "deviations": [declared(entry) for entry in record.deviations],
         "observed": [observed(own[key]) if key in own else None for key in calls],
     }
 
 
-def observed(step: Step) -> list[Any]:
+def observed(step: PlayedStep) -> list[Any]:
     """What the call gave, and the verdict of each clause that expects something of it."""
     return [outcome(step), [step.judged.get(clause, "") for clause in step.expected]]

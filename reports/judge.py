@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from reports import sheets, terminal
-from reports.results import Deviation, Record, Run, Step, Unreadable, read, together, write
+from reports.results import Run, read, together, write
 from reports.rows import Clauses
-from reports.transcripts import rebuild
 from specs import load
 from specs.judge import Judgement
 from specs.judge import judge as judged
-from specs.model import Clause, Profile, plain, worst
+from specs.model import Clause, Profile, worst
+from specs.record import Declared, PlayedStep, Record, Unreadable
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -83,11 +83,11 @@ def judge_record(record: Record, standard: Standard, known: Mapping[str, Clause]
     """One result with other verdicts."""
     gone = [clause for clause in record.clauses if clause not in known]
     if gone:
-        raise Unreadable(f"{record.case}: no clause {gone[0]!r} any more; play it again")
-    case, transcript = rebuild(record)
-    # What the standard does not state it leaves open: its departures are told with no verdict.
+        raise Unreadable(f"{record.id}: no clause {gone[0]!r} any more; play it again")
+    case = record.case()
+    # What the standard does not state it leaves open: its departures have no verdict.
     others = {name: replace(clause, cited=()) for name, clause in known.items() if name not in standard.clauses}
-    judgement = judged(case, transcript, {**others, **standard.clauses}, standard.profile)
+    judgement = judged(case, record.transcript(), {**others, **standard.clauses}, standard.profile)
     clauses = {clause: verdict for clause, verdict in judgement.clauses.items() if clause in standard.clauses}
     if not clauses:
         return None
@@ -96,16 +96,13 @@ def judge_record(record: Record, standard: Standard, known: Mapping[str, Clause]
         record, platform=standard.platform or record.platform, verdict=verdict, clauses=clauses,
         steps=tuple(judge_step(step, judgement, standard) for step in record.steps),
         reason="" if verdict == "conforms" else judgement.reason,
-        deviations=tuple(Deviation(one.clause, plain(one.observed), one.status, one.because, one.source)
-                         for one in judgement.deviations))
+        deviations=tuple(map(Declared.of, judgement.deviations)))
 
 
-def judge_step(step: Step, judgement: Judgement, standard: Standard) -> Step:
+def judge_step(step: PlayedStep, judgement: Judgement, standard: Standard) -> PlayedStep:
     """One call with other verdicts."""
     if step.step is None or not step.expected:
         return step
     verdicts = {clause: verdict for clause, verdict in judgement.steps.get(step.step, {}).items()
                 if clause in standard.clauses}
-    if step.clause:
-        return msgspec.structs.replace(step, verdict=verdicts.get(step.clause))
-    return msgspec.structs.replace(step, verdicts=verdicts)
+    return step.judge(verdicts)

@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
-from reports.results import Name, Unreadable
+from reports.results import Name
 from reports.words import visible
 from specs import load
 from specs.model import Deviation, pattern_of
+from specs.record import Unreadable
 
 HEAD = "# yaml-language-server: $schema=../schema/platforms.json\n"
 WIDTH = 120

@@ -15,13 +15,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from reports import surroundings
 from reports.calls import Calls
 from reports.explain import played, resolve
-from reports.results import Column, Record, Unreadable, gather
+from reports.results import Column, gather
 from reports.rows import Clauses
 from reports.spelling import chosen, comment, words
-from reports.transcripts import rebuild
 from reports.words import citations, declared
 from specs import load
 from specs.model import Transcript
+from specs.record import Record, Unreadable
 
 WIDTH = 118
 HEADERS = ("arpa/inet.h", "errno.h", "fcntl.h", "netinet/in.h", "netinet/tcp.h", "signal.h", "stdio.h", "stdlib.h",
@@ -58,12 +58,12 @@ def program(record: Record, column: Column, clauses: Clauses, manuals: Sequence[
 
     Unreadable: the target could not play the case, so that there is nothing to reproduce.
     """
-    case, transcript = rebuild(record)
+    case, transcript = record.case(), record.transcript()
     if record.verdict == "unsupported" or not transcript.entries:
-        raise Unreadable(f"{record.case}: nothing to reproduce, {record.verdict} on {column.label}: {record.reason}")
+        raise Unreadable(f"{record.id}: nothing to reproduce, {record.verdict} on {column.label}: {record.reason}")
     gone = [name for name in (*record.clauses, *case.clauses) if name not in clauses]
     if gone:
-        raise Unreadable(f"{record.case}: no clause {gone[0]!r} any more; play it again")
+        raise Unreadable(f"{record.id}: no clause {gone[0]!r} any more; play it again")
     calls = Calls(case, transcript, clauses, manuals)
     enter = ["enter_folder();"] if calls.needs_folder or calls.spelling.has_path else []
     body = [*declarations(calls), "", "start();", *enter, *calls.lines, "", "finish(failures ? 1 : 0);"]
@@ -98,7 +98,7 @@ def patience(transcript: Transcript) -> int:
 
 def head(record: Record, column: Column, clauses: Clauses, transcript: Transcript) -> Iterator[str]:
     """What the case is, what it obliges to, what was seen, and how to build and run the program."""
-    yield comment(record.case)
+    yield comment(record.id)
     yield from filled(record.summary, "")
     for name in record.clauses:
         yield ""

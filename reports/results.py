@@ -13,175 +13,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any, NamedTuple
+from typing import IO, NamedTuple
 
 import msgspec
 
-from specs.model import VERDICTS
-
-SCHEMA = 1
-
-Verdict = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(VERDICTS)})$")]
-Outcome = str | dict[str, Any]
-Outcomes = Outcome | list[Outcome]  # any of several
-
-
-class Unreadable(Exception):
-    """A file, or a question about it, that no report can answer; its text is the one line to show."""
-
-
-# --- The lines of a file: what is declared here is what is checked ------------------------------------------
-
-
-class Target(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An implementation under test as one run met it. unavailable: why it could not be started."""
-
-    platform: str
-    greeting: dict[str, Any] = {}
-    unavailable: str = ""
-
-    @property
-    def release(self) -> str:
-        return str(self.greeting.get("release", "unavailable" if self.unavailable else "unknown"))
-
-    @property
-    def machine(self) -> str:
-        return str(self.greeting.get("machine", "unknown"))
-
-    @property
-    def version(self) -> str:
-        """For people: `Linux 6.18.44 x86_64, glibc-2.36`, as far as the greeting tells."""
-        system, release, machine, implementation = (
-            str(self.greeting.get(key, "")) for key in ("system", "release", "machine", "implementation"))
-        parts = (" ".join(filter(None, (system, release, machine))), implementation)
-        return ", ".join(filter(None, parts)) or self.release
-
-
-class Suite(msgspec.Struct, frozen=True):
-    """The state of the suite that played the cases."""
-
-    revision: str
-
-
-class Header(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="header"):
-    """The first line: what was about to be run, where, on what. judged: by what else than was then declared."""
-
-    schema: int
-    suite: Suite
-    started: str
-    targets: dict[str, Target]
-    environment: dict[str, Any] = {}
-    judged: str = ""
-
-
-class Deviation(msgspec.Struct, frozen=True):
-    """The entry of a platform's profile that applies to a case. observed: of every check, or of each in order."""
-
-    clause: str
-    observed: Outcomes
-    status: str
-    because: str
-    source: str
-
-
-class Asked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A call as the scenario asks for it. step: its place there; line: in the scenario's file.
-
-    after: what the attempt before gives where it is checked; observe: it is recorded only.
-    """
-
-    text: str
-    verb: str
-    subject: str = ""
-    operands: dict[str, Any] = {}
-    step: int | None = None
-    line: int = 0
-    expect: Outcomes | None = None
-    clause: str = ""
-    after: tuple[str, ...] = ()
-    observe: bool = False
-
-    def __post_init__(self) -> None:
-        if self.clause and self.expect is None:
-            raise ValueError("`clause` without `expect`")
-        if not self.clause:
-            msgspec.convert(self.expect or {}, dict[str, Outcomes])  # by clause
-
-    @property
-    def expected(self) -> Mapping[str, Any]:
-        """Clause -> what it allows here. Empty for a precondition, a probe or a fixture's call."""
-        if self.clause:
-            return {self.clause: self.expect}
-        return self.expect if isinstance(self.expect, dict) else {}
-
-
-class Step(Asked, frozen=True, omit_defaults=True, kw_only=True):
-    """One call and what it gave. Its line is 0 if the scenario does not ask for it itself.
-
-    given: the name of the fixture that made the call. seconds: how long it took, if a millisecond or more.
-    """
-
-    observed: dict[str, str]
-    request: str = ""
-    given: str = ""
-    seconds: float = 0.0
-    verdict: Verdict | None = None
-    verdicts: dict[str, Verdict] = {}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if "ret" not in self.observed:
-            raise ValueError("`observed` has no `ret`")
-
-    @property
-    def ret(self) -> str:
-        return self.observed["ret"]
-
-    @property
-    def judged(self) -> Mapping[str, str]:
-        """Clause -> verdict. Empty for a check, too, that was reached in a wrong state, or is about another attempt."""
-        return {self.clause: self.verdict} if self.verdict else self.verdicts
-
-    @property
-    def is_precondition(self) -> bool:
-        return self.line > 0 and not self.expected and not self.observe and self.verb != "probe"
-
-
-class Record(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="result"):
-    """The result of one case on one target.
-
-    missed: the calls that were not made any more; ended: the verdict word and the reason why.
-    names: of given things, and the addresses they had.
-    """
-
-    case: str
-    target: str
-    platform: str
-    verdict: Verdict
-    clauses: Annotated[dict[str, Verdict], msgspec.Meta(min_length=1)]
-    summary: str
-    steps: tuple[Step, ...]
-    reason: str = ""
-    seconds: float = 0.0
-    revision: str = ""
-    line: int = 0
-    deviations: tuple[Deviation, ...] = ()
-    missed: tuple[Asked, ...] = ()
-    names: dict[str, str] = {}
-    ended: tuple[Verdict, str] | None = None
-
-
-class Footer(msgspec.Struct, frozen=True, tag_field="kind", tag="footer"):
-    """The last line, and the proof that the run ended: results counted by target and verdict."""
-
-    complete: bool
-    counts: dict[str, dict[Verdict, int]]
-    seconds: float = 0.0
-
-
-Line = Header | Record | Footer
-ENCODER = msgspec.json.Encoder()
-DECODER = msgspec.json.Decoder(Line)
+from specs.record import Footer, Header, Line, Record, Target, Unreadable, decode, encode
 
 # --- One file -----------------------------------------------------------------------------------------------
 
@@ -220,10 +56,10 @@ def whole(file: Path) -> Run:
         elif header and item.target not in header.targets:
             known = ", ".join(header.targets)
             raise Unreadable(f"{file}:{number}: no target {item.target!r} in the header; it has {known}")
-        elif (item.case, item.target) in records:
-            raise Unreadable(f"{file}:{number}: a second result of {item.case} on {item.target}")
+        elif (item.id, item.target) in records:
+            raise Unreadable(f"{file}:{number}: a second result of {item.id} on {item.target}")
         else:
-            records[item.case, item.target] = item
+            records[item.id, item.target] = item
     if header is None:
         raise Unreadable(f"{file}:1: empty; a result file begins with its header")
     return Run(file, header, tuple(records.values()), missing(footer, records.values()))
@@ -244,7 +80,7 @@ def write(run: Run, out: IO[bytes]) -> None:
         verdicts = counts[record.target]
         verdicts[record.verdict] = verdicts.get(record.verdict, 0) + 1
     footer = () if run.torn else (Footer(complete=True, counts=counts),)
-    out.writelines(ENCODER.encode(line) + b"\n" for line in (run.header, *run.records, *footer))
+    out.writelines(encode(line).encode() + b"\n" for line in (run.header, *run.records, *footer))
 
 
 def lines(file: Path) -> Iterator[tuple[int, Line]]:
@@ -262,18 +98,10 @@ def lines(file: Path) -> Iterator[tuple[int, Line]]:
             raise Unreadable(f"{file}:{number}: {error}") from None
 
 
-def decode(line: bytes) -> Line:
-    """One line as a noun; ValueError tells what is wrong with it."""
-    item: Line = DECODER.decode(line)
-    if isinstance(item, Header) and item.schema != SCHEMA:
-        raise ValueError(f"schema {item.schema}; these reports read schema {SCHEMA}")
-    return item
-
-
 def missing(footer: Footer | None, records: Collection[Record]) -> str:
     """What a run lacks, empty for a whole one."""
     if footer is None or not footer.complete:
-        return f"ends after {plural(len({record.case for record in records}), 'case')}"
+        return f"ends after {plural(len({record.id for record in records}), 'case')}"
     counted = sum(number for verdicts in footer.counts.values() for number in verdicts.values())
     if counted != len(records):
         return f"holds {plural(len(records), 'result')}, but its footer counts {counted}"
@@ -374,7 +202,7 @@ def together(runs: tuple[Run, ...]) -> Results:
         keys = {name: Met(name, target.platform, target.machine, target.release)
                 for name, target in run.header.targets.items()}
         for record in run.records:
-            cases.setdefault(record.case, {})[keys[record.target]] = record
+            cases.setdefault(record.id, {})[keys[record.target]] = record
         played = {record.target for record in run.records}
         met |= {keys[name]: target for name, target in run.header.targets.items()
                 if name in played or not target.unavailable}

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from reports.results import Column, Name, Record, Results, some
+from reports.results import Column, Name, Results, some
 from reports.words import GLYPHS, instead
 from specs.model import FAILING, Clause, worst
+from specs.record import Record
 
 Clauses = Mapping[str, Clause]
 

@@ -8,9 +8,10 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from reports import markdown, sheets, terminal
-from reports.results import Results, Unreadable, gather, some
+from reports.results import Results, gather, some
 from reports.rows import Clauses, standings
 from specs import load
+from specs.record import Unreadable
 
 BASE = "illumos"  # the document whose clauses the badge counts
 

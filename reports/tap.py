@@ -9,9 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from reports.results import Record, gather
+from reports.results import gather
 from reports.words import again, visible
 from specs.model import FAILING
+from specs.record import Record
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -38,10 +39,10 @@ def point(number: int, label: str, record: Record) -> Iterator[str]:
     elif record.verdict in ("deviates", "open"):
         directive = f" # TODO {record.verdict}: {plain(record.reason)}"
     result = "ok" if record.verdict in ("conforms", "unsupported") else "not ok"
-    yield f"{result} {number} - {plain(f'{record.case} {label}')}{directive}"
+    yield f"{result} {number} - {plain(f'{record.id} {label}')}{directive}"
     if record.verdict in FAILING:
         told = {"verdict": record.verdict, "reason": record.reason, "clauses": record.clauses,
-                "again": again(record.case, record.target)}
+                "again": again(record.id, record.target)}
         yield "  ---"
         yield from (f"  {line}" for line in yaml.safe_dump(told, sort_keys=False, width=1000).splitlines())
         yield "  ..."

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from reports.results import Asked, Deviation, Name, Record, Step, some
+from reports.results import Name, some
 from specs.judge import lateness, ret_of, spell_allowed, spell_declared, spell_timed
-from specs.model import SYNONYMS, Allowed, Clause
+from specs.model import Clause
+from specs.record import Declared, PlannedStep, PlayedStep, Record
 
 GLYPHS: Mapping[str, str] = {
     "conforms": "✓", "deviates": "≠", "open": "○", "fails": "✗", "stale": "!", "crashed": "‼",
@@ -30,13 +31,6 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def alternatives(step: Asked, clause: str) -> list[Allowed]:
-    """The outcomes that the clause allows at this step."""
-    expect = step.expected[clause]
-    return [SYNONYMS.get(one, one) if isinstance(one, str) else one
-            for one in (expect if isinstance(expect, list) else [expect])]
-
-
 def instead(record: Record, clause: str) -> str:
     """What was observed where the clause was decided, if it is not what the clause names; else nothing.
 
@@ -56,9 +50,9 @@ def departures(record: Record) -> list[tuple[str, str, str]]:
             *(("", step.text, step.ret) for step in record.steps if step.is_precondition and step.ret != "ok")]
 
 
-def departure(step: Step, clause: str, names: Mapping[str, str]) -> str:
+def departure(step: PlayedStep, clause: str, names: Mapping[str, str]) -> str:
     """What a check observed, if it is not what the clause names: an errno, or the fields that came back; too late."""
-    expected, late = alternatives(step, clause), untimely(step, clause)
+    expected, late = step.allowed(clause), untimely(step, clause)
     fields = {key: item for key, item in steady(step.observed, names).items() if key != "ret"}
     if step.ret in [ret_of(one) for one in expected if isinstance(one, str) or "errno" in one or not fields]:
         return f"{step.ret} {late}" if late else ""
@@ -72,22 +66,22 @@ def departure(step: Step, clause: str, names: Mapping[str, str]) -> str:
     return " ".join(filter(None, [", ".join(f"{key}={fields[key]}" for key in dict.fromkeys(named or fields)), late]))
 
 
-def untimely(step: Step, clause: str) -> str:
+def untimely(step: PlayedStep, clause: str) -> str:
     """How a check misses the bounds of time of what it expects, in words that are the same in every run."""
-    missed = [lateness(one, step.seconds) for one in alternatives(step, clause) if ret_of(one) == step.ret]
+    missed = [lateness(one, step.seconds) for one in step.allowed(clause) if ret_of(one) == step.ret]
     return missed[0] if missed and all(missed) else ""
 
 
-def outcome(step: Step) -> str:
+def outcome(step: PlayedStep) -> str:
     """What a call gave, with its time where that was long or is what is checked."""
     return spell_timed(step.observed, step.seconds, [one for clause in step.expected
-                                                     for one in alternatives(step, clause)])
+                                                     for one in step.allowed(clause)])
 
 
-def expectation(step: Asked, clause: str) -> str:
+def expectation(step: PlannedStep, clause: str) -> str:
     """What the clause allows, and on what that depends: `{ready: output}, after EINPROGRESS`."""
     after = [f"after {spell_allowed(step.after)}"] if step.after else []
-    return ", ".join([spell_allowed(alternatives(step, clause)), *after])
+    return ", ".join([spell_allowed(step.allowed(clause)), *after])
 
 
 def steady(observed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
@@ -112,7 +106,7 @@ def citations(clause: Clause) -> str:
     return "; ".join(f"{one.document} {one.where} ({one.force})" for one in clause.cited)
 
 
-def declared(entry: Deviation) -> str:
+def declared(entry: Declared) -> str:
     """`illumos.ENOTSOCK.name: ECONNREFUSED (documented), because …; unix(7), ERRORS`."""
     return f"{entry.clause}: {spell_declared(entry.observed)} ({entry.status}), because {entry.because}; {entry.source}"
 

@@ -15,13 +15,15 @@ from fixtures.targets import FILE, Session, Target
 from specs import load
 from specs.judge import spell_allowed, spell_timed
 from specs.model import FAILING, Case, Clause, Profile, SpecError, worst
+from specs.record import PlayedStep, Record
+from specs.record import Target as TargetRecord
 from suites import drawing, engine
 
 HERE = Path(__file__).parent
 MAX_LINES = 15  # of a failure's text
 
 
-Begun = dict[tuple[str, str], Future[dict[str, Any]]]  # by case and target
+Begun = dict[tuple[str, str], Future[Record]]  # by case and target
 UNTOLD = Profile("", (), ())  # of a target on another machine, until its greeting tells what that is
 
 
@@ -49,7 +51,7 @@ class Conformance:
         for errno in sorted({part for clause in self.clauses for part in clause.split(".") if is_errno(part)}):
             yield f"{errno}: cases of a clause about {errno}"
 
-    def open(self) -> dict[str, Any]:
+    def open(self) -> dict[str, TargetRecord]:
         """Start every target, all at once; what each says of itself."""
         for opened in [self.pools[name].submit(engine.make_ready, session) for name, session in self.sessions.items()]:
             opened.result()
@@ -59,8 +61,7 @@ class Conformance:
                     self.profiles[name] = load.profile(session.platform, self.clauses)
                 except SpecError as problem:
                     session.unavailable = str(problem)
-        return {name: {"platform": s.platform,
-                       **({"unavailable": s.unavailable} if s.unavailable else {"greeting": s.greeting})}
+        return {name: TargetRecord(s.platform, {} if s.unavailable else s.greeting, s.unavailable)
                 for name, s in self.sessions.items()}
 
     def refuse_unmatched(self, items: Sequence[pytest.Item]) -> None:
@@ -109,11 +110,11 @@ class Conformance:
             if self.closed:
                 break
 
-    def run(self, case: Case, target: str) -> dict[str, Any]:
+    def run(self, case: Case, target: str) -> Record:
         begun = self.ahead.pop((case.id, target), None) or self.waiting.pop((case.id, target), None)
         return begun.result() if begun else self.play(case, target)
 
-    def play(self, case: Case, target: str, own: bool = False) -> dict[str, Any]:
+    def play(self, case: Case, target: str, own: bool = False) -> Record:
         return engine.run(case, self.sessions[target], self.clauses, self.profiles[target], own)
 
     def close(self) -> None:
@@ -128,7 +129,7 @@ class Conformance:
 
 
 class Departure(Exception):
-    """A verdict that fails a test; the result tells the rest."""
+    """A verdict that fails a test; the record has the rest."""
 
 
 class ScenarioFile(pytest.File):
@@ -153,18 +154,18 @@ class CaseItem(pytest.Item):
         super().__init__(name=f"{case.scenario}[{variant}]", **kwargs)
         self.case, self.target = case, target
         self.waits = engine.waits(case, self.config.stash[CONFORMANCE].profiles[target].of(case))
-        self.result: dict[str, Any] = {}
+        self.record: Record | None = None
         for mark in marks_of(case) | ({"waits"} if self.waits else set()):
             self.add_marker(mark)
 
     def runtest(self) -> None:
-        self.result = self.config.stash[CONFORMANCE].run(self.case, self.target)
-        keep(self, [self.result])
-        conclude(self.result)
+        self.record = self.config.stash[CONFORMANCE].run(self.case, self.target)
+        keep(self, [self.record])
+        conclude(self.record)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        if isinstance(excinfo.value, Departure):
-            return failure_text(self.result, self.config, self.nodeid)
+        if isinstance(excinfo.value, Departure) and self.record:
+            return failure_text(self.record, self.config, self.nodeid)
         if isinstance(excinfo.value, pytest.xfail.Exception):
             return str(excinfo.value)  # its traceback takes longer to make than the case to play, and nobody sees it
         return super().repr_failure(excinfo, style)
@@ -184,23 +185,23 @@ def marks_of(case: Case) -> set[str]:
 
 
 CONFORMANCE = pytest.StashKey[Conformance]()
-RESULTS = pytest.StashKey[list[dict[str, Any]]]()  # of an item, for its report
+RECORDS = pytest.StashKey[list[Record]]()  # of an item, for its report
 
 
-def keep(item: pytest.Item, results: list[dict[str, Any]]) -> None:
-    """Leave an item's results to its report, and to `--junitxml` the verdicts: the worst, and that of each clause."""
-    item.stash[RESULTS] = results
+def keep(item: pytest.Item, records: list[Record]) -> None:
+    """Leave an item's records to its report, and to `--junitxml` the verdicts: the worst, and that of each clause."""
+    item.stash[RECORDS] = records
     clauses: dict[str, list[str]] = {}
-    for result in results:
-        for clause, verdict in result["clauses"].items():
+    for record in records:
+        for clause, verdict in record.clauses.items():
             clauses.setdefault(clause, []).append(verdict)
-    item.user_properties[:] = [("verdict", worst([result["verdict"] for result in results])),
+    item.user_properties[:] = [("verdict", worst([record.verdict for record in records])),
                                *((clause, worst(verdicts)) for clause, verdicts in clauses.items())]
 
 
-def conclude(result: Mapping[str, Any]) -> None:
+def conclude(record: Record) -> None:
     """A verdict as pytest's outcome."""
-    verdict, reason = result["verdict"], result["reason"]
+    verdict, reason = record.verdict, record.reason
     if verdict == "unsupported":
         pytest.skip(reason)
     if verdict in ("deviates", "open"):
@@ -209,19 +210,19 @@ def conclude(result: Mapping[str, Any]) -> None:
         raise Departure(f"{verdict}: {reason}")
 
 
-def failure_text(result: Mapping[str, Any], config: pytest.Config, nodeid: str) -> str:
+def failure_text(record: Record, config: pytest.Config, nodeid: str) -> str:
     """At most 15 lines: headline, clause and where it stands, target, steps, verdict, how to run it again."""
     clauses, targets = config.stash[CONFORMANCE].clauses, Path(config.getoption("--targets"))
-    again = ["pytest", nodeid, "--target", result["target"], *([] if targets == FILE else ["--targets", str(targets)])]
-    wrong = [id_ for id_, verdict in result["clauses"].items() if verdict in FAILING]
-    head = [result["reason"]]
+    again = ["pytest", nodeid, "--target", record.target, *([] if targets == FILE else ["--targets", str(targets)])]
+    wrong = [id_ for id_, verdict in record.clauses.items() if verdict in FAILING]
+    head = [record.reason]
     for id_ in wrong[:2]:
         first = clauses[id_].cited[0]
         head.append(f"clause   {id_}: {clauses[id_].says} ({first.document}, {first.where}; {first.force})")
-    place = f"{nodeid.partition('::')[0]}:{result['line']}"
-    head.append(f"target   {result['target']} ({result['platform']}), scenario at {place}")
-    tail = [f"verdict  {result['verdict']}", f"again    {shlex.join(again)}"]
-    made = [step for step in result["steps"] if "step" in step or step["observed"]["ret"] != "ok"]
+    place = f"{nodeid.partition('::')[0]}:{record.line}"
+    head.append(f"target   {record.target} ({record.platform}), scenario at {place}")
+    tail = [f"verdict  {record.verdict}", f"again    {shlex.join(again)}"]
+    made = [step for step in record.steps if step.step is not None or step.ret != "ok"]
     rows = [step_row(number, step) for number, step in enumerate(made, 1)]
     room = MAX_LINES - len(head) - len(tail)
     if len(rows) > room:
@@ -229,17 +230,15 @@ def failure_text(result: Mapping[str, Any], config: pytest.Config, nodeid: str) 
     return "\n".join([*head, *rows, *tail])
 
 
-def step_row(number: int, step: Mapping[str, Any]) -> str:
+def step_row(number: int, step: PlayedStep) -> str:
     """One step as a line: `3  connect(client, peer) = -1 EISCONN, expected 0   <- fails`."""
-    verdicts = set(step.get("verdicts", {}).values()) | {step.get("verdict", "conforms")}
-    given = f"given {step['given']}" if step.get("given") else ""
-    expect = step.get("expect", [])
-    by_clause = expect if isinstance(expect, dict) and "clause" not in step else {"": expect}
-    allowed = {clause: one if isinstance(one, list) else [one] for clause, one in by_clause.items()}
-    seen = spell_timed(step["observed"], step.get("seconds", 0.0), [one for ones in allowed.values() for one in ones])
-    row = f"{given:9}{number:2}  {step['text']} = {seen}"
-    if "expect" in step and verdicts != {"conforms"}:
-        row += ", expected " + " and ".join((f"{clause}: " if clause else "") + spell_allowed(ones)
+    given = f"given {step.given}" if step.given else ""
+    allowed = {clause: step.allowed(clause) for clause in step.expected}
+    seen = spell_timed(step.observed, step.seconds, [one for ones in allowed.values() for one in ones])
+    row = f"{given:9}{number:2}  {step.text} = {seen}"
+    departures = set(step.judged.values()) - {"conforms"}
+    if departures:
+        row += ", expected " + " and ".join(("" if step.clause else f"{clause}: ") + spell_allowed(ones)
                                             for clause, ones in allowed.items())
-        row += "   <- " + ", ".join(sorted(verdicts - {"conforms"}))
+        row += "   <- " + ", ".join(sorted(departures))
     return row

@@ -15,6 +15,7 @@ import pytest
 
 from specs import load
 from specs.model import FAILING, Case
+from specs.record import Record
 from suites import collect
 
 EXAMPLES = 25  # of each drawn test on each target
@@ -32,7 +33,7 @@ class Drawn:
     def __init__(self, item: pytest.Item, target: str) -> None:
         self.item, self.target = item, target
         self.conformance = item.config.stash[collect.CONFORMANCE]
-        self.results: dict[str, dict[str, Any]] = {}
+        self.records: dict[str, Record] = {}
 
     @property
     def greeting(self) -> Mapping[str, Any]:
@@ -43,12 +44,12 @@ class Drawn:
     def __call__(self, scenario: str) -> None:
         """Play one example; scenario: YAML text of a file with a single case, whose name is the test's."""
         text = textwrap.dedent(scenario).strip() + "\n"
-        result = self.conformance.run(self.case(text), self.target)
-        self.keep(result)
-        if result["verdict"] == "unsupported":
-            pytest.skip(result["reason"])
-        if result["verdict"] in FAILING:
-            told = collect.failure_text(result, self.item.config, self.item.nodeid)
+        record = self.conformance.run(self.case(text), self.target)
+        self.keep(record)
+        if record.verdict == "unsupported":
+            pytest.skip(record.reason)
+        if record.verdict in FAILING:
+            told = collect.failure_text(record, self.item.config, self.item.nodeid)
             pytest.fail(f"{told}\nas a scenario:\n{textwrap.indent(text, '  ')}", pytrace=False)
 
     def case(self, text: str) -> Case:
@@ -59,11 +60,11 @@ class Drawn:
             raise ValueError(f"{self.item.nodeid} draws a scenario named {case.scenario}")
         return case
 
-    def keep(self, result: dict[str, Any]) -> None:
+    def keep(self, record: Record) -> None:
         """Of the failing examples only the last is kept: it is the smallest."""
-        self.results = {case: one for case, one in self.results.items() if one["verdict"] not in FAILING}
-        self.results[result["case"]] = result
-        collect.keep(self.item, list(self.results.values()))
+        self.records = {id_: one for id_, one in self.records.items() if one.verdict not in FAILING}
+        self.records[record.id] = record
+        collect.keep(self.item, list(self.records.values()))
 
 
 def is_drawn(item: pytest.Item) -> bool:

@@ -1,4 +1,4 @@
-"""The engine: plays a case on a target and writes down what was seen; makes a result of what the judge says."""
+"""The engine: plays a case on a target and writes down what was seen."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from urllib.parse import quote
 from fixtures import check, world
 from fixtures.targets import Agent, AgentError, Answer, Session, Unavailable
 from fixtures.world import Unresolved, Unsupported, World
-from specs.judge import Judgement, is_errno, judge, only_observed
-from specs.model import Case, Clause, Deviation, Entry, Profile, Step, Transcript, Vocabulary, plain
+from specs.judge import is_errno, judge, only_observed
+from specs.model import Case, Clause, Deviation, Entry, Profile, Step, Transcript, Vocabulary
+from specs.record import Record
 
 PATIENCE_FACTOR = 5  # how much longer a call is waited for that is not expected to block
 TIMER_PATIENCE_S = 200.0  # a case that waits for a timer of the kernel; Linux gives a connection up after 127 s
@@ -280,63 +281,7 @@ def play(case: Case, session: Session, own: bool = False, declared: Sequence[Dev
         return Transcript(ended=("unresolved", f"no new agent: {problem}"))
 
 
-def run(case: Case, session: Session, clauses: Mapping[str, Clause], profile: Profile,
-        own: bool = False) -> dict[str, Any]:
-    """Play, judge, and make the result."""
+def run(case: Case, session: Session, clauses: Mapping[str, Clause], profile: Profile, own: bool = False) -> Record:
+    """Play, judge, and make the record."""
     transcript = play(case, session, own, profile.of(case))
-    return result(case, session.target.name, transcript, judge(case, transcript, clauses, profile), profile)
-
-
-def result(case: Case, target: str, transcript: Transcript, judgement: Judgement, profile: Profile) -> dict[str, Any]:
-    """One case on one target as JSON holds it; builtin types only."""
-    made: dict[str, Any] = {
-        "kind": "result", "case": case.id, "target": target, "platform": profile.platform,
-        "verdict": judgement.verdict, "clauses": judgement.clauses, "summary": case.summary,
-        "steps": [step_result(case, entry, judgement) for entry in transcript.entries],
-        "names": transcript.names, "reason": judgement.reason, "seconds": round(transcript.seconds, 6),
-        "revision": case.revision, "line": case.line,
-    }
-    missed = [{"text": step.text, "verb": step.verb, "subject": step.name, **asked(index, step)}
-              for index, step in enumerate(case.steps) if transcript.of_step(index) is None]
-    if missed:
-        made["missed"] = missed
-    if transcript.ended:
-        made["ended"] = list(transcript.ended)
-    if judgement.deviations:
-        made["deviations"] = [{"clause": d.clause, "observed": plain(d.observed), "status": d.status,
-                               "because": d.because, "source": d.source} for d in judgement.deviations]
-    return made
-
-
-def step_result(case: Case, entry: Entry, judgement: Judgement) -> dict[str, Any]:
-    made: dict[str, Any] = {"text": entry.text, "verb": entry.verb, "subject": entry.subject,
-                            "request": entry.request, "observed": dict(entry.observed)}
-    if entry.seconds:
-        made["seconds"] = entry.seconds
-    if entry.step is None:
-        return {**made, "given": entry.given}
-    made |= asked(entry.step, case.steps[entry.step])
-    verdicts = judgement.steps.get(entry.step, {})
-    if "clause" not in made and "expect" in made:
-        made["verdicts"] = dict(verdicts)
-    elif verdicts:
-        made["verdict"] = verdicts[made["clause"]]
-    return made
-
-
-def asked(index: int, step: Step) -> dict[str, Any]:
-    """What the scenario says of a step, so that a result can be judged again without it."""
-    made: dict[str, Any] = {"step": index, "line": step.line, "operands": plain(step.operands)}
-    if len(step.checks) == 1:
-        made |= {"expect": one_or_many(step.checks[0].allowed), "clause": step.checks[0].clause}
-    elif step.checks:
-        made["expect"] = {check.clause: one_or_many(check.allowed) for check in step.checks}
-    if step.after:
-        made["after"] = list(step.after)
-    if step.observe:
-        made["observe"] = True
-    return made
-
-
-def one_or_many(allowed: Any) -> Any:
-    return plain(allowed[0]) if len(allowed) == 1 else [plain(one) for one in allowed]
+    return Record.of(case, transcript, judge(case, transcript, clauses, profile), session.target.name, profile.platform)

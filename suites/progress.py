@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
+from specs.record import Target
 from suites import engine
 from suites.collect import CaseItem, Conformance
 
@@ -20,11 +20,10 @@ class Progress:
         self.begun = time.monotonic()
         self.told = False
 
-    def targets(self, told: Mapping[str, Mapping[str, Any]]) -> None:
-        """told: name -> greeting, or why it is unavailable."""
-        for name, one in told.items():
-            greeting = one.get("greeting", {})
-            state = one.get("unavailable") or f"{greeting['system']} {greeting['release']} {greeting['machine']}"
+    def targets(self, targets: Mapping[str, Target]) -> None:
+        for name, target in targets.items():
+            greeting = target.greeting
+            state = target.unavailable or f"{greeting['system']} {greeting['release']} {greeting['machine']}"
             self.terminal.write_line(f"{name}: {state}")
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from fixtures import targets
 from fixtures.targets import Session, Target
 from specs import load
 from specs.model import Case, Profile
+from specs.record import Record
 from suites import engine
 from suites.selftest import house
 
@@ -25,11 +25,11 @@ def profile_of(target: Target) -> Profile:
     return load.profile(target.platform, house.clauses())
 
 
-def steps_of(result: Mapping[str, Any]) -> list[tuple[str, dict[str, str]]]:
+def steps_of(record: Record) -> list[tuple[str, dict[str, str]]]:
     """The calls of a case and how each ended, but for what each run chooses and what a race decides."""
-    return [(step["verb"], {key: OWN.sub("", value) for key, value in step["observed"].items()
-                            if key != "accepted"})  # a client that waits may come too late for this accept-all
-            for step in result["steps"]]
+    return [(step.verb, {key: OWN.sub("", value) for key, value in step.observed.items()
+                         if key != "accepted"})  # a client that waits may come too late for this accept-all
+            for step in record.steps]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_each_case_goes_as_on_native(name: str, sessions: dict[str, Session]) ->
         pytest.skip(sessions[name].unavailable)
     profile = profile_of(TARGETS[name])
 
-    def played(case: Case, target: str) -> dict[str, Any]:
+    def played(case: Case, target: str) -> Record:
         return engine.run(case, sessions[target], house.clauses(), profile)
 
     compared, different = 0, []
@@ -57,8 +57,8 @@ def test_each_case_goes_as_on_native(name: str, sessions: dict[str, Session]) ->
         if engine.waits(case, profile.of(case)):
             continue
         ours, native = played(case, name), played(case, "native")
-        compared += native["verdict"] != "unsupported"
-        if (ours["verdict"], steps_of(ours)) != (native["verdict"], steps_of(native)):
-            different.append(f"{case.id}: {ours['verdict']} {ours['reason']}, native {native['verdict']}")
+        compared += native.verdict != "unsupported"
+        if (ours.verdict, steps_of(ours)) != (native.verdict, steps_of(native)):
+            different.append(f"{case.id}: {ours.verdict} {ours.reason}, native {native.verdict}")
     assert different == []
     assert compared > 1000

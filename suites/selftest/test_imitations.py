@@ -10,11 +10,11 @@ import functools
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -24,6 +24,7 @@ from fixtures.targets import Session, Target
 from specs import load
 from specs.judge import spell_observed
 from specs.model import FAILING, Case
+from specs.record import Record
 from suites import engine
 from suites.selftest import house, imitations
 
@@ -274,10 +275,10 @@ class Player:
         assert not self.session.unavailable
         self.profile = load.profile(target.platform, house.clauses())
 
-    def play(self, case: Case, own: bool = False) -> Mapping[str, Any]:
+    def play(self, case: Case, own: bool = False) -> Record:
         return engine.run(case, self.session, house.clauses(), self.profile, own)
 
-    def play_all(self, cases: list[Case], slow_ones: bool) -> Iterator[tuple[Case, Mapping[str, Any]]]:
+    def play_all(self, cases: list[Case], slow_ones: bool) -> Iterator[tuple[Case, Record]]:
         """Play cases, those that wait beside the others; no more of them once LOST have ended in a call that blocks.
 
         slow_ones: any may wait, but for those whose networks have space for one at a time.
@@ -306,22 +307,21 @@ class Player:
         return ",".join(f"{key}={value}" for key, value in answer.fields.items()) or answer.ret
 
 
-def blocks(result: Mapping[str, Any]) -> bool:
-    return any(step["observed"]["ret"] == "blocks" for step in result["steps"])
+def blocks(result: Record) -> bool:
+    return any(step.ret == "blocks" for step in result.steps)
 
 
-def departures(result: Mapping[str, Any]) -> list[list[str]]:
+def departures(result: Record) -> list[list[str]]:
     """By step, the departures in a result: failing clauses; a reason for no verdict; a call that blocks."""
-    if result["verdict"] in ("unresolved", "crashed", "unsupported"):
-        return [[f"{result['verdict']}: {result['reason']}"]]
+    if result.verdict in ("unresolved", "crashed", "unsupported"):
+        return [[f"{result.verdict}: {result.reason}"]]
     found = []
-    for step in result["steps"]:
-        verdicts = step.get("verdicts") or {step.get("clause"): step.get("verdict")}
-        seen = f"{step['text']} = {spell_observed(step['observed'])}"
-        found.append([f"{clause}: {seen}" for clause, verdict in verdicts.items() if verdict in FAILING])
+    for step in result.steps:
+        seen = f"{step.text} = {spell_observed(step.observed)}"
+        found.append([f"{clause}: {seen}" for clause, verdict in step.judged.items() if verdict in FAILING])
     found = [step for step in found if step]
-    if not found and (result["verdict"] in FAILING or blocks(result)):
-        return [[f"{result['verdict']}: {result['reason']}"]]
+    if not found and (result.verdict in FAILING or blocks(result)):
+        return [[f"{result.verdict}: {result.reason}"]]
     return found
 
 

@@ -82,7 +82,7 @@ def case(text: str) -> Case:
 
 def verdict(session: Session, text: str) -> tuple[str, str]:
     played = engine.run(case(text), session, CLAUSES, Profile("none", ("none",), ()))
-    return played["verdict"], played["reason"]
+    return played.verdict, played.reason
 
 
 def descendants(pid: int) -> list[int]:

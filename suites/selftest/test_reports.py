@@ -16,6 +16,7 @@ import pytest
 
 from reports import html, results, rows, terminal, words
 from specs.model import VERDICTS
+from specs.record import Record, decode
 from suites.selftest.written import CLAUSES, Json, Report, Write, header, result
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m|[red]`\u202e\u2028"
@@ -154,8 +155,8 @@ def test_what_could_not_run_or_was_edited_is_said(write: Write) -> None:
 
 
 def shown(made: Json, clause: str = "illumos.EISCONN") -> str:
-    record = results.decode(json.dumps(made).encode())
-    assert isinstance(record, results.Record)
+    record = decode(json.dumps(made))
+    assert isinstance(record, Record)
     return words.instead(record, clause)
 
 

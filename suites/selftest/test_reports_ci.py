@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from reports import findings, results
+from specs.record import PlayedStep, Record, decode
 from suites import progress
 from suites.collect import CaseItem
 from suites.selftest.test_reports import HOSTILE, hostile, three_targets
@@ -30,11 +31,11 @@ SCRIPTS = ROOT / ".github" / "scripts"
 # --- findings -----------------------------------------------------------------------------------------------
 
 
-def departure(ret: str, expect: Any, **fields: str) -> results.Step:
+def departure(ret: str, expect: Any, **fields: str) -> PlayedStep:
     made = result("a", "fails", ret)
     made["steps"][2] |= {"expect": expect, "observed": {"ret": ret, **fields}}
-    record = results.decode(json.dumps(made).encode())
-    assert isinstance(record, results.Record)
+    record = decode(json.dumps(made))
+    assert isinstance(record, Record)
     return record.steps[2]
 
 
@@ -51,7 +52,7 @@ def departure(ret: str, expect: Any, **fields: str) -> results.Step:
     (departure("EISCONN", {"value": "ok"}), "wrong failure"),
     (departure("EINVAL", ["EISCONN", "EALREADY"]), "wrong errno"),
 ])
-def test_kinds_of_departures(step: results.Step, kind: str) -> None:
+def test_kinds_of_departures(step: PlayedStep, kind: str) -> None:
     assert findings.kind_of(step, "illumos.EISCONN") == kind
 
 

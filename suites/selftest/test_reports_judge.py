@@ -12,11 +12,10 @@ import pytest
 from hypothesis import strategies as st
 
 from reports import __main__, accept, judge, page, results
-from reports.transcripts import rebuild
 from specs import load
 from specs.judge import judge as judged
 from specs.model import Case, Check, Entry, Profile, Step, Transcript, pattern_of
-from suites import engine
+from specs.record import Record, decode, encode
 from suites.selftest import house
 from suites.selftest.written import CLAUSES, Json, Report, Write, header, result
 from suites.selftest.written import write as write_file
@@ -60,13 +59,13 @@ def played(draw: st.DrawFn) -> tuple[Case, Transcript]:
 
 
 def recorded(case: Case, transcript: Transcript, profile: Profile) -> Json:
-    made = engine.result(case, "native", transcript, judged(case, transcript, house.clauses(), profile), profile)
-    return json.loads(json.dumps(made))  # type: ignore[no-any-return]
+    judgement = judged(case, transcript, house.clauses(), profile)
+    return json.loads(encode(Record.of(case, transcript, judgement, "native", profile.platform)))  # type: ignore[no-any-return]
 
 
-def read(made: Json) -> results.Record:
-    record = results.decode(json.dumps(made).encode())
-    assert isinstance(record, results.Record)
+def read(made: Json) -> Record:
+    record = decode(json.dumps(made))
+    assert isinstance(record, Record)
     return record
 
 
@@ -84,7 +83,8 @@ def test_judging_again_by_the_same_profile_changes_nothing(played: tuple[Case, T
 @hypothesis.given(played=played())
 def test_result_holds_all_that_the_judge_takes(played: tuple[Case, Transcript]) -> None:
     case, transcript = played
-    back, seen = rebuild(read(recorded(case, transcript, Profile("none", (), ()))))
+    record = read(recorded(case, transcript, Profile("none", (), ())))
+    back, seen = record.case(), record.transcript()
     assert (back.id, back.clauses, [step.text for step in back.steps]) == (
         case.id, case.clauses, [step.text for step in case.steps])
     assert [(step.verb, step.name, step.checks, step.line) for step in back.steps] == [

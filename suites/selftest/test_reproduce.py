@@ -22,11 +22,11 @@ import pytest
 
 from fixtures import agent, lab, targets
 from reports import calls, html, reproduce, results, surroundings
-from reports.results import Column, Record, Unreadable
-from reports.transcripts import rebuild
+from reports.results import Column
 from specs import load
 from specs.judge import judge
 from specs.model import Entry, Profile
+from specs.record import SCHEMA, Header, Record, Suite, Target, Unreadable, decode
 from suites import engine
 from suites.selftest import house
 from suites.selftest.house import clauses
@@ -83,10 +83,8 @@ def record_of(case: str, session: targets.Session, own: bool = False) -> tuple[R
     if FILE:
         return told()[case]
     found = next(one for one in house.cases() if one.id == case)
-    seen = engine.run(found, session, clauses(), profile(session.platform), own)
-    record = results.decode(json.dumps(seen).encode())
-    assert isinstance(record, Record)
-    return record, Column("native", "native", results.Target(session.platform, session.greeting))
+    record = engine.run(found, session, clauses(), profile(session.platform), own)
+    return record, Column("native", "native", Target(session.platform, session.greeting))
 
 
 # --- a program ----------------------------------------------------------------------------------------------
@@ -181,7 +179,7 @@ class Likeness:
 def unlike(record: Record, output: str) -> list[str]:
     """The calls whose outcomes are not those of the transcript, or that one has and the other has not."""
     like, lines = Likeness(), output.strip().split("\n\n")[0].splitlines()
-    transcript = rebuild(record)[1]
+    transcript = record.transcript()
     entries = [(entry, outcome) for entry in transcript.entries for outcome in outcomes_of(entry)]
     # On a network a probe, which waits for nothing, and poll(), which is woken by the first thing that happens, see
     # how far the kernel has come.
@@ -193,7 +191,7 @@ def unlike(record: Record, output: str) -> list[str]:
 
 def status_of(record: Record) -> int:
     """The exit status that stands for what the judge says, deviations left aside."""
-    case, transcript = rebuild(record)
+    case, transcript = record.case(), record.transcript()
     plain = Profile(record.platform, profile(record.platform).manuals, ())
     verdict = judge(case, transcript, clauses(), plain).verdict
     return {"fails": 1, "crashed": 1, "conforms": 0, "open": 0}.get(verdict, 2)
@@ -204,7 +202,7 @@ def differences(case: str, session: targets.Session, folder: Path, own: bool = F
     record, column = record_of(case, session, own)
     if record.verdict == "unsupported":
         pytest.skip(record.reason)
-    commands = list(surroundings.commands(rebuild(record)[1]))
+    commands = list(surroundings.commands(record.transcript()))
     missing = next((command for command in commands if command.startswith("#")), lack() if commands else "")
     if any(command.startswith("nft ") for command in commands) and not shutil.which("nft"):
         missing = "there is no program nft"
@@ -248,12 +246,12 @@ def made(*steps: tuple[str, str, str], **more: object) -> Record:
     record = {"kind": "result", "case": "suites/stream/EISCONN.yaml::by-hand", "target": "native", "platform": "linux",
               "verdict": "conforms", "clauses": {"illumos.EISCONN": "conforms"}, "summary": "By hand.", "steps": lines,
               **more}
-    found = results.decode(json.dumps(record).encode())
+    found = decode(json.dumps(record))
     assert isinstance(found, Record)
     return found
 
 
-COLUMN = Column("native", "native", results.Target("linux"))
+COLUMN = Column("native", "native", Target("linux"))
 PAIR = ("socketpair one other domain=AF_UNIX type=SOCK_STREAM", "ok", "")
 
 
@@ -299,7 +297,7 @@ def test_crash_is_told(tmp_path: Path) -> None:
 
 
 def test_text_of_a_target_is_no_code(tmp_path: Path) -> None:
-    column = Column(HOSTILE, "native", results.Target("linux", {"system": HOSTILE}, HOSTILE))
+    column = Column(HOSTILE, "native", Target("linux", {"system": HOSTILE}, HOSTILE))
     record = made(("unlink a%22%5C%3F%3F%2Fb", "ENOENT", "ENOENT"), summary=HOSTILE, reason=HOSTILE)
     status, output = run(built(record, tmp_path, column))
     assert (status, output.splitlines()[-1]) == (0, "the document holds")
@@ -328,7 +326,7 @@ def test_errno_that_is_none_is_refused(ret: str) -> None:
 
 def file_of(*records: Record, folder: Path) -> Path:
     """A result file."""
-    header = results.Header(results.SCHEMA, results.Suite("0"), "now", {one.target: COLUMN.target for one in records})
+    header = Header(SCHEMA, Suite("0"), "now", {one.target: COLUMN.target for one in records})
     with (folder / "results.jsonl").open("wb") as out:
         results.write(results.Run(Path(), header, records, ""), out)
     return folder / "results.jsonl"

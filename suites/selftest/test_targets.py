@@ -18,6 +18,7 @@ from fixtures.checked import Checked
 from fixtures.targets import Session, Target
 from specs import load
 from specs.model import Case, Citation, Clause, Profile
+from specs.record import Record
 from suites import engine
 
 MINIATURE = Path(__file__).parent / "miniature.py"
@@ -80,7 +81,7 @@ def pids(log: Path) -> list[int]:
     return [int(line) for line in log.read_text().split()] if log.exists() else []
 
 
-def run(session: Session, played: Case, own: bool = False) -> dict[str, Any]:
+def run(session: Session, played: Case, own: bool = False) -> Record:
     return engine.run(played, session, CLAUSES, Profile("toy", ("toy",), ()), own)
 
 
@@ -118,8 +119,8 @@ def run(session: Session, played: Case, own: bool = False) -> dict[str, Any]:
 def test_misbehaviour_is_found_out_and_the_run_goes_on(start: Start, way: str, verdict: str, reason: str) -> None:
     session = start(way)
     found = run(session, BAD)
-    assert (found["verdict"], bool(re.fullmatch(reason, found["reason"]))) == (verdict, True), found["reason"]
-    assert run(session, GOOD)["verdict"] == "conforms"
+    assert (found.verdict, bool(re.fullmatch(reason, found.reason))) == (verdict, True), found.reason
+    assert run(session, GOOD).verdict == "conforms"
 
 
 @pytest.mark.parametrize(
@@ -135,31 +136,31 @@ def test_call_that_is_not_foreseen_to_block_gets_more_patience(
 ) -> None:
     session = start(way, patience=0.2)
     found = run(session, BAD)
-    assert (found["verdict"], found["reason"]) == (verdict, reason)
-    assert found["seconds"] >= 0.2 * engine.PATIENCE_FACTOR
+    assert (found.verdict, found.reason) == (verdict, reason)
+    assert found.seconds >= 0.2 * engine.PATIENCE_FACTOR
     assert len(pids(log)) == 1
 
 
 def test_blocking_that_is_expected_costs_one_agent_and_one_patience(start: Start, log: Path) -> None:
     text = TEXT[:TEXT.index("      - {getpeername")].replace("expect: EISCONN", "expect: blocks")
-    assert run(start("hangs-later", patience=0.2), case("bad", text))["verdict"] == "conforms"
+    assert run(start("hangs-later", patience=0.2), case("bad", text)).verdict == "conforms"
     assert len(pids(log)) == 1
 
 
 def test_fixture_that_is_lied_to_is_unresolved(start: Start) -> None:
     found = run(start("lies"), case("client", peer="bad"))
-    assert (found["verdict"], found["reason"]) == ("unresolved", "bad: getsockname bad = 0 and no name")
+    assert (found.verdict, found.reason) == ("unresolved", "bad: getsockname bad = 0 and no name")
 
 
 def test_crash_in_a_fixture_is_a_crash(start: Start) -> None:
     found = run(start("exits"), case("client", peer="bad"))
-    assert (found["verdict"], found["clauses"]) == ("crashed", dict.fromkeys(CLAUSES, "crashed"))
+    assert (found.verdict, found.clauses) == ("crashed", dict.fromkeys(CLAUSES, "crashed"))
 
 
 def test_agent_is_used_again_while_it_behaves(start: Start, log: Path) -> None:
     session = start("honest")
     for _ in range(3):
-        assert run(session, BAD)["verdict"] == "conforms"
+        assert run(session, BAD).verdict == "conforms"
     assert len(pids(log)) == 1
 
 
@@ -174,7 +175,7 @@ def test_agent_that_is_not_fit_for_another_case_is_replaced(start: Start, log: P
 
 def test_cases_that_wait_have_agents_apart(start: Start, log: Path) -> None:
     session = start("honest")
-    assert [run(session, GOOD, own)["verdict"] for own in (True, False, True, False)] == ["conforms"] * 4
+    assert [run(session, GOOD, own).verdict for own in (True, False, True, False)] == ["conforms"] * 4
     assert len(set(pids(log))) == 2
 
 
@@ -188,14 +189,14 @@ def test_cases_that_wait_have_agents_apart(start: Start, log: Path) -> None:
 ])
 def test_target_that_greets_wrongly_is_unsupported(start: Start, way: str, reason: str) -> None:
     found = run(start(way, install="pip install toy"), BAD)
-    assert (found["verdict"], found["reason"]) == ("unsupported", f"toy: {reason}; pip install toy")
-    assert found["clauses"] == dict.fromkeys(CLAUSES, "unsupported")
+    assert (found.verdict, found.reason) == ("unsupported", f"toy: {reason}; pip install toy")
+    assert found.clauses == dict.fromkeys(CLAUSES, "unsupported")
 
 
 def test_target_that_never_greets_is_unsupported(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "START_PATIENCE_S", 0.2)
     found = run(start("mute"), BAD)
-    assert (found["verdict"], found["reason"]) == ("unsupported", "toy: no greeting came but nothing")
+    assert (found.verdict, found.reason) == ("unsupported", "toy: no greeting came but nothing")
 
 
 @pytest.mark.parametrize("command", ["no-such-program", "/dev/null", "/no/such/program"])
@@ -203,15 +204,15 @@ def test_target_whose_program_cannot_be_run_is_unsupported(command: str) -> None
     session = Session(Target("toy", "a toy", (command,), "toy", lab=False, install="pip install toy"))
     found = run(session, BAD)
     session.close()
-    assert (found["verdict"], found["reason"]) == (
+    assert (found.verdict, found.reason) == (
         "unsupported", f"toy: {command} is no program that can be run; pip install toy")
 
 
 def test_target_that_starts_only_once_leaves_later_cases_unresolved(start: Start) -> None:
     session = start("starts-once")
-    assert run(session, GOOD)["verdict"] == "conforms"
+    assert run(session, GOOD).verdict == "conforms"
     found = run(session, GOOD, own=True)
-    assert (found["verdict"], found["reason"]) == (
+    assert (found.verdict, found.reason) == (
         "unresolved", "no new agent: no greeting came but nothing; already running")
 
 
@@ -227,8 +228,8 @@ def test_what_a_target_lacks_is_told(start: Start, change: dict[str, str], reaso
     for old, new in change.items():
         text = text.replace(old, new)
     found = run(start("honest"), case("good", text))
-    assert found["verdict"] == "unsupported"
-    assert re.fullmatch(reason, found["reason"])
+    assert found.verdict == "unsupported"
+    assert re.fullmatch(reason, found.reason)
 
 
 # --- the end ------------------------------------------------------------------------------------------------
@@ -261,7 +262,7 @@ def test_closed_session_starts_nothing(start: Start, log: Path) -> None:
     session = start("honest")
     run(session, GOOD)
     session.close()
-    assert run(session, GOOD, own=True)["verdict"] in ("unresolved", "crashed")
+    assert run(session, GOOD, own=True).verdict in ("unresolved", "crashed")
 
 
 @pytest.mark.parametrize(("patience", "seconds"), [(10, 10), ("500ms", 0.5), ("3s", 3.0)])

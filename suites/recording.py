@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import platform
 import subprocess
@@ -15,8 +14,8 @@ from typing import Any, TextIO
 import pytest
 
 from specs.model import VERDICTS
+from specs.record import SCHEMA, Footer, Header, Line, Record, Suite, Target, decode, encode
 
-SCHEMA = 1
 ROOT = Path(__file__).parent.parent
 SYSCTLS = ("net.ipv4.tcp_syn_retries", "net.ipv4.tcp_syn_linear_timeouts", "net.ipv4.ip_local_port_range",
            "net.ipv4.tcp_abort_on_overflow", "net.ipv4.tcp_syncookies", "net.core.somaxconn")
@@ -35,28 +34,27 @@ class Recorder:
         self.counts: dict[str, Counter[str]] = {}
         self.unsupported: Counter[tuple[str, str]] = Counter()
 
-    def write(self, record: Mapping[str, Any]) -> None:
-        self.file.write(json.dumps(record, separators=(",", ":")) + "\n")
+    def write(self, line: Line) -> None:
+        self.file.write(encode(line) + "\n")
         self.file.flush()
 
-    def begin(self, head: Mapping[str, Any]) -> None:
+    def begin(self, head: Header) -> None:
         """Write the first line, once; head: what the process that plays the cases has made of it."""
         if not self.begun:
             self.begun = True
-            self.counts = {name: Counter() for name in head["targets"]}
+            self.counts = {name: Counter() for name in head.targets}
             self.write(head)
 
-    def result(self, record: Mapping[str, Any]) -> None:
-        self.counts.setdefault(record["target"], Counter())[record["verdict"]] += 1
-        if record["verdict"] == "unsupported":
-            self.unsupported[record["target"], record["reason"]] += 1
+    def result(self, record: Record) -> None:
+        self.counts.setdefault(record.target, Counter())[record.verdict] += 1
+        if record.verdict == "unsupported":
+            self.unsupported[record.target, record.reason] += 1
         self.write(record)
 
     def footer(self) -> None:
         """The mark of a whole run."""
         seconds = (dt.datetime.now(dt.UTC) - self.started).total_seconds()
-        self.write({"kind": "footer", "complete": True, "counts": {name: dict(c) for name, c in self.counts.items()},
-                    "seconds": round(seconds, 3)})
+        self.write(Footer(True, {name: dict(counts) for name, counts in self.counts.items()}, round(seconds, 3)))
 
     def close(self) -> None:
         self.file.close()
@@ -99,19 +97,19 @@ class Recording:
             self.recorders[name] = Recorder(self.path.with_stem(f"{self.path.stem}-{name}"))
         return self.recorders[name]
 
-    def begin(self, head: Mapping[str, Any]) -> None:
+    def begin(self, head: Header) -> None:
         self.recorder("").begin(head)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed and not getattr(report, "connect_results", []):
+        lines = [decode(line) for line in getattr(report, "connect_lines", ())]
+        if report.failed and not lines:
             self.whole = False  # the suite itself is wrong, and a case is without a result
-        if not hasattr(report, "connect_results"):
-            return
-        recorder = self.recorder(getattr(report, "worker_id", ""))
-        if hasattr(report, "connect_header"):
-            recorder.begin(report.connect_header)
-        for result in report.connect_results:
-            recorder.result(result)
+        recorder = self.recorder(getattr(report, "worker_id", "")) if lines else None
+        for line in lines:
+            if recorder and isinstance(line, Header):
+                recorder.begin(line)
+            elif recorder and isinstance(line, Record):
+                recorder.result(line)
 
     def footer(self) -> None:
         """Mark the files of a whole run; one in which nothing was played has no header, and gets no footer."""
@@ -130,11 +128,10 @@ class Recording:
                 terminalreporter.write_line(line)
 
 
-def header(targets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """What is about to be run, where, on what. targets: name -> platform, and greeting or why it is unavailable."""
-    return {"kind": "header", "schema": SCHEMA, "suite": {"revision": revision()},
-            "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "targets": targets,
-            "environment": environment()}
+def header(targets: Mapping[str, Target]) -> Header:
+    """What is about to be run, where, on what; targets by name."""
+    started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    return Header(SCHEMA, Suite(revision()), started, dict(targets), environment())
 
 
 def revision() -> str:
