@@ -400,6 +400,20 @@ def test_wrong_options_are_refused_in_one_line(arguments: Sequence[str], told: s
 # --- what is left behind ------------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Start processes that SIGINT interrupts.
+
+    A shell without job control has it ignored in what it starts with `&`; that is inherited, and Python then installs
+    no handler of its own. A signal that is caught is reset by exec.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Mid:
     """A run in the middle: it has written its first results to a pipe and cannot go on until they are read."""
 
@@ -413,9 +427,10 @@ class Mid:
         fcntl.fcntl(self.reader, fcntl.F_SETPIPE_SZ, 4096)  # type: ignore[attr-defined,unused-ignore]
         key, _, value = self.mark.partition("=")
         files = (*FILES, "suites/stream/ETIMEDOUT.yaml")  # the last one's cases wait
-        self.process = subprocess.Popen(command("-q", *files, "--results", pipe), cwd=ROOT,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                        env={**os.environ, key: value, "TMPDIR": str(self.temporary)})
+        with interruptible():
+            self.process = subprocess.Popen(command("-q", *files, "--results", pipe), cwd=ROOT,
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                            env={**os.environ, key: value, "TMPDIR": str(self.temporary)})
         self.written = b""
         while self.written.count(b"\n") < 2:
             assert self.read(PATIENCE_S), "no result was written"
