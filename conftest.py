@@ -18,6 +18,7 @@ from suites import drawing
 from suites.collect import CONFORMANCE, RECORDS, CaseItem, Conformance, ScenarioFile
 from suites.progress import Progress
 from suites.recording import Recording, header
+from suites.shares import SHARES, ByShare, Shares
 
 ROOT = Path(__file__).parent
 SELFTEST = ROOT / "suites" / "selftest"
@@ -146,7 +147,10 @@ def played(session: pytest.Session, recording: Recording | None) -> Iterator[Non
         cases = [item for item in session.items if isinstance(item, CaseItem)]
         if recording:
             recording.begin(config.stash[HEADER])
-        if len(conformance.targets) > 1 and not is_worker(config):  # which is given all items, but plays its share
+        if is_worker(config):
+            shares = config.workerinput[SHARES]  # type: ignore[attr-defined]
+            config.pluginmanager.register(Shares(conformance, cases, shares))
+        elif len(conformance.targets) > 1:
             conformance.play_ahead(cases)
         else:
             conformance.start_waiting(cases)
@@ -168,6 +172,17 @@ def pytest_configure_node(node: Any) -> None:
     """
     if node.gateway.spec.python:
         node.gateway.spec.popen = None
+    node.workerinput[SHARES] = node.workerinput["workercount"] if is_shared(node.config) else 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    return ByShare(config, log) if is_shared(config) else None
+
+
+def is_shared(config: pytest.Config) -> bool:
+    """Whether workers of pytest-xdist play scenarios as it gives them out by default, one share each."""
+    return config.getoption("dist") == "load" and not selftest_only(config)
 
 
 def is_worker(config: pytest.Config) -> bool:

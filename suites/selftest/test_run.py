@@ -140,6 +140,38 @@ def test_two_processes_write_one_file_with_the_same_verdicts(tmp_path: Path, usu
     assert told.records[-1]["counts"] == usual.records[-1]["counts"]
 
 
+COUNTED = """
+import os
+from suites.collect import Conformance
+
+play = Conformance.play
+
+
+def counted(conformance, case, target, own=False):
+    with open(os.environ["CONNECT_PLAYED"], "a") as file:
+        file.write(f"{case.id} {os.environ['PYTEST_XDIST_WORKER']}\\n")
+    return play(conformance, case, target, own)
+
+
+Conformance.play = counted
+"""
+WAITING = "suites/stream/ETIMEDOUT.yaml"
+
+
+@pytest.mark.parametrize(("options", "times"), [(["-n", "3"], 1), (["--dist=each", "--tx", "3*popen"], 3)])
+def test_workers_play_each_case_once_unless_each_plays_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], times: int
+) -> None:
+    (tmp_path / "counted.py").write_text(COUNTED)
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
+    monkeypatch.setenv("CONNECT_PLAYED", str(tmp_path / "played"))
+    told = run(tmp_path, "-p", "counted", "-q", *options, FILES[0], WAITING)
+    assert told.code == 0, told.text
+    played = [line.rpartition(" ") for line in (tmp_path / "played").read_text().splitlines()]
+    assert set(Counter(case for case, _, _ in played).values()) == {times}
+    assert len({worker for case, _, worker in played if case.startswith(WAITING)}) == 3
+
+
 def test_each_worker_writes_a_file_of_its_own(tmp_path: Path, usual: Run) -> None:
     """As on several systems: a worker of pytest-xdist on each, and all play all cases."""
     told = run(tmp_path, "--dist=each", "--tx", f"popen//id=one//python={sys.executable}", "--tx", "popen//id=two",
@@ -426,7 +458,7 @@ class Mid:
         self.reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         fcntl.fcntl(self.reader, fcntl.F_SETPIPE_SZ, 4096)  # type: ignore[attr-defined,unused-ignore]
         key, _, value = self.mark.partition("=")
-        files = (*FILES, "suites/stream/ETIMEDOUT.yaml")  # the last one's cases wait
+        files = (*FILES, WAITING)  # the last one's cases wait
         with interruptible():
             self.process = subprocess.Popen(command("-q", *files, "--results", pipe), cwd=ROOT,
                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
