@@ -11,7 +11,7 @@ import pytest
 from fixtures import check, targets
 from fixtures.checked import Checked, Pacer, Queue
 from fixtures.targets import Session, Target
-from fixtures.world import World
+from fixtures.world import Unresolved, World, full_queue
 from specs import load
 from suites import check as command
 
@@ -44,8 +44,10 @@ class Kernel:
         if verb == "getpeername":
             return Answer("ok", {"name": "inet:peer:1"}) if self.state[name] == "connected" else Answer("ENOTCONN")
         if verb == "poll":
-            seen = {"pending": "", "reset": "POLLHUP"}.get(self.state.get(name, ""), "POLLOUT")
+            seen = {"pending": "", "reset": "POLLHUP", "reset unseen": ""}.get(self.state.get(name, ""), "POLLOUT")
             return Answer("ok", {"revents": seen})
+        if verb == "getsockopt":
+            return Answer("ok", {"value": "ECONNRESET" if self.state[name].startswith("reset") else "ok"})
         return Answer("ok")
 
     def connect(self, name: str, listener: str) -> Answer:
@@ -64,6 +66,7 @@ KERNELS = {
     "OpenBSD": (Kernel({0: 81, 1: 81}, "pending"), Queue(0, 81)),
     "FreeBSD": (Kernel({0: 1, 1: 1}, "reset", gate=True), Queue(16, 0, "IP_MINTTL")),
     "resets, and has no gate": (Kernel({0: 1, 1: 1}, "reset"), None),
+    "resets, and poll() shows nothing": (Kernel({0: 1, 1: 1}, "reset unseen"), None),
     "answers at once": (Kernel({0: 1, 1: 1}, "EAGAIN"), Queue(0, 1, answers="EAGAIN")),
     "no queue is ever full": (Kernel({}, "pending"), None),
 }
@@ -74,6 +77,13 @@ def test_smallest_queue_that_leaves_attempts_pending(name: str) -> None:
     kernel, queue = KERNELS[name]
     world = World(kernel, {"domain": "AF_INET"}, {}, str)
     assert check.ask_queue(world, Checked(), None).queues == {"AF_INET": queue}  # type: ignore[arg-type]
+
+
+def test_an_attempt_that_has_failed_unseen_by_poll_is_not_pending() -> None:
+    queues = {"AF_INET": Queue(0, 1)}  # as if such a target had once left attempts pending
+    world = World(Kernel({0: 1}, "reset unseen"), {"domain": "AF_INET"}, {}, str, Checked(queues))
+    with pytest.raises(Unresolved, match="is not full"):
+        full_queue(world, "queue")
 
 
 def test_what_an_agent_says_of_itself_is_not_asked() -> None:
