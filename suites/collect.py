@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from suites import drawing, engine
 
 HERE = Path(__file__).parent
 MAX_LINES = 15  # of a failure's text
-
+SLOW_S = 0.9  # a call that takes as long has waited for something: a SYN is sent again after a second
 
 Begun = dict[tuple[str, str], Future[Record]]  # by case and target
 UNTOLD = Profile("", (), ())  # of a target on another machine, until its greeting tells what that is
@@ -42,6 +42,8 @@ class Conformance:
         self.closed = False
         self.waiting: Begun = {}
         self.ahead: Begun = {}
+        # Not begun yet: by file, scenario and target; then by case. Other rooms have space for one case at a time.
+        self.later: dict[tuple[str, str, str], dict[str, CaseItem]] = {}
 
     def marks(self) -> Iterator[str]:
         """The marks that cases bear, as pytest registers them."""
@@ -85,7 +87,13 @@ class Conformance:
 
         Those that wait for a timer first: that can take minutes, where patience takes seconds.
         """
-        for item in sorted((one for one in items if one.waits), key=lambda one: not engine.has_timer(one.case)):
+        self.begin(sorted((one for one in items if one.waits), key=lambda one: not engine.has_timer(one.case)))
+        for item in items:
+            if not item.waits and engine.room_of(item.case) == engine.MAIN:
+                self.later.setdefault((item.case.file, item.case.scenario, item.target), {})[item.case.id] = item
+
+    def begin(self, items: Iterable[CaseItem]) -> None:
+        for item in items:
             begun = self.pools[item.target].submit(self.play, item.case, item.target, True)
             self.waiting[item.case.id, item.target] = begun
 
@@ -104,15 +112,32 @@ class Conformance:
             key = item.case.id, item.target
             told = ahead[key]
             try:
-                told.set_result(self.waiting.pop(key).result() if item.waits else self.play(item.case, item.target))
+                told.set_result(self.turn(item.case, item.target))
             except BaseException as problem:  # noqa: BLE001 - whatever it is, the one who collects it is to see it
                 told.set_exception(problem)
             if self.closed:
                 break
 
     def run(self, case: Case, target: str) -> Record:
-        begun = self.ahead.pop((case.id, target), None) or self.waiting.pop((case.id, target), None)
-        return begun.result() if begun else self.play(case, target)
+        begun = self.ahead.pop((case.id, target), None)
+        return begun.result() if begun else self.turn(case, target)
+
+    def turn(self, case: Case, target: str) -> Record:
+        """Play a case, unless it has been begun.
+
+        If one of its calls waits, unforeseen, so may those of the other cases of its scenario: they are begun all at
+        once, each with the time that it has alone, so that no verdict depends on it.
+        """
+        begun = self.waiting.pop((case.id, target), None)
+        if begun:
+            return begun.result()
+        left = self.later.get((case.file, case.scenario, target), {})
+        left.pop(case.id, None)
+        record = self.play(case, target)
+        if any(step.seconds >= SLOW_S for step in record.steps):
+            self.begin(left.values())
+            left.clear()
+        return record
 
     def play(self, case: Case, target: str, own: bool = False) -> Record:
         return engine.run(case, self.sessions[target], self.clauses, self.profiles[target], own)

@@ -19,6 +19,7 @@ PATIENCE_FACTOR = 5  # how much longer a call is waited for that is not expected
 TIMER_PATIENCE_S = 200.0  # a case that waits for a timer of the kernel; Linux gives a connection up after 127 s
 TIMED_VERBS = ("connect", "poll", "wait", "pthread_join")  # what such a case can wait in
 TIMERS = ("TCP_SYNCNT", "TCP_USER_TIMEOUT")  # options that end an attempt which nobody answers
+MAIN = "main"  # the room of the laboratory for all cases that need no other
 LOOK = "SIGURG"  # which POSIX has ignored by default: sent to a thread, it shows whether its call has returned
 WAITING_VERBS = ("accept-all", "close")  # of a full queue: its clients learn it when they send their segment again
 PLACES = {  # operands that are words of their own in a request, in this order
@@ -52,6 +53,11 @@ def waits(case: Case, declared: Sequence[Deviation] = ()) -> bool:
             # nobody comes to be accepted where a call is declared to fail
             or (any(step.verb == "accept" for step in case.steps)
                 and any(is_errno(outcome) for deviation in declared for outcome in deviation.outcomes)))
+
+
+def room_of(case: Case) -> str:
+    """The room of the laboratory in which a case is played."""
+    return next((world.ROOMS[given.fixture] for given in case.given if given.fixture in world.ROOMS), MAIN)
 
 
 # What the lack of a verb means, where its name does not say it.
@@ -271,7 +277,7 @@ def play(case: Case, session: Session, own: bool = False, declared: Sequence[Dev
     lack = lacks(case, session.greeting)
     if lack:
         return Transcript(ended=("unsupported", lack))
-    room = next((world.ROOMS[given.fixture] for given in case.given if given.fixture in world.ROOMS), "main")
+    room = room_of(case)
     if not session.has_room(room):
         return Transcript(ended=("unsupported", session.absent(room)))
     try:

@@ -13,11 +13,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -25,8 +27,10 @@ import pytest
 from fixtures import targets
 from reports import results
 from specs import load
-from specs.model import VERDICTS
+from specs.model import VERDICTS, Case
+from suites import collect
 from suites.selftest import faulty
+from suites.selftest import house as house_  # `house` is a fixture here
 
 ROOT = Path(__file__).parents[2]
 FILES = ("suites/stream/EISCONN.yaml", "suites/unix/EPROTOTYPE.yaml", "suites/stream/ENOSR.yaml")
@@ -211,6 +215,32 @@ def test_targets_go_on_beside_each_other(tmp_path: Path, usual: Run) -> None:
     for name in ("one", "two"):
         own = [record for record in told.records[1:-1] if record["target"] == name]
         assert verdicts(Run(0, "", [{}, *own, {}])) == verdicts(usual)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_rest_of_a_scenario_in_which_a_call_waits_is_played_side_by_side(several: bool) -> None:
+    """Each of the rest returns only when all have begun; a scenario that does not wait is played case by case."""
+    target = targets.choose(load.targets(targets.FILE), ["native"])
+    conformance = collect.Conformance(target)
+    items = [SimpleNamespace(case=case, target="native", waits=False) for case in house_.cases_of(ROOT / FILES[0])]
+    slow = [item.case.id for item in items if item.case.scenario == items[0].case.scenario]
+    barrier = threading.Barrier(len(slow) - 1)
+    aside: list[str] = []
+
+    def play(case: Case, target: str, own: bool = False) -> dict[str, Any]:
+        if own:
+            aside.append(case.id)
+            barrier.wait(PATIENCE_S)
+        return {"case": case.id, "steps": [{"seconds": 1.0 if case.id in slow else 0.1}]}
+
+    conformance.play = play  # type: ignore[method-assign]
+    try:
+        (conformance.play_ahead if several else conformance.start_waiting)(items)  # type: ignore[arg-type]
+        told = [conformance.run(item.case, "native")["case"] for item in items]
+    finally:
+        conformance.close()
+    assert told == [item.case.id for item in items]
+    assert sorted(aside) == sorted(slow[1:]) != []
 
 
 def verdicts(one: Run) -> dict[str, tuple[str, dict[str, str], str]]:
