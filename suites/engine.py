@@ -18,6 +18,7 @@ from specs.record import Record
 PATIENCE_FACTOR = 5  # how much longer a call is waited for that is not expected to block
 TIMER_PATIENCE_S = 200.0  # a case that waits for a timer of the kernel; Linux gives a connection up after 127 s
 TIMED_VERBS = ("connect", "poll", "wait", "pthread_join")  # what such a case can wait in
+ERROR_VERBS = ("poll", "wait", "recv")  # by which a datagram socket waits for an ICMP error
 TIMERS = ("TCP_SYNCNT", "TCP_USER_TIMEOUT")  # options that end an attempt which nobody answers
 MAIN = "main"  # the room of the laboratory for all cases that need no other
 LOOK = "SIGURG"  # which POSIX has ignored by default: sent to a thread, it shows whether its call has returned
@@ -58,6 +59,11 @@ def waits(case: Case, declared: Sequence[Deviation] = ()) -> bool:
 def room_of(case: Case) -> str:
     """The room of the laboratory in which a case is played."""
     return next((world.ROOMS[given.fixture] for given in case.given if given.fixture in world.ROOMS), MAIN)
+
+
+def meets_errors(case: Case) -> bool:
+    """Whether ICMP errors are what a case waits for."""
+    return case.axes.get("type") == "SOCK_DGRAM" and any(given.fixture == "closed-port" for given in case.given)
 
 
 # What the lack of a verb means, where its name does not say it.
@@ -130,6 +136,8 @@ class Play:
         if step and step.is_precondition and self.may_miss:
             return self.usual_patience
         if step and step.verb == "connect" and self.world.always_blocks and not self.has_timer:
+            return self.usual_patience
+        if step and verb in ERROR_VERBS and self.world.checked.errors is None and meets_errors(self.case):
             return self.usual_patience
         timer = self.has_timer if step else self.given_timer
         return TIMER_PATIENCE_S if timer and verb in TIMED_VERBS else self.usual_patience * PATIENCE_FACTOR

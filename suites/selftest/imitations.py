@@ -540,6 +540,7 @@ KERNELS: dict[str, Callable[[], Kernel]] = {
     "rates-of-illumos": functools.partial(Limited, resets=40, errors=10),  # tcp_send_rst_chk(), icmp_err_rate_limit()
     "rates-of-netbsd": functools.partial(Limited, resets=100, errors=100),
     "rates-of-freebsd": functools.partial(Limited, resets=200, errors=200),
+    "errors-never-come": functools.partial(Limited, resets=sys.maxsize, errors=0),
     "ignored-signal-interrupts": IgnoredSignalInterrupts,
     "family-is-one-byte": FamilyIsOneByte,
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +16,8 @@ from fixtures.targets import Session, Target
 from fixtures.world import Unresolved, World, full_queue
 from specs import load
 from suites import check as command
+from suites import engine
+from suites.selftest import house
 
 MINIATURE = Path(__file__).parent / "miniature.py"
 Answer = targets.Answer
@@ -160,6 +164,37 @@ def test_an_unlimited_pacer_waits_for_nothing_and_a_limited_one_for_its_turn() -
     for _ in range(3):
         pacer.wait()
     assert pacer.next > 0
+
+
+@pytest.mark.parametrize(("come", "errors", "sentence"), [
+    (0, None, "none comes"), (30, 30, "30"), (check.BURST, 0, "no limit met"),
+])
+def test_no_errors_at_all_are_not_errors_without_limit(come: int, errors: int | None, sentence: str) -> None:
+    def kernel(verb: str, request: str) -> Answer:
+        if verb == "send":
+            sent.append(request)
+        seen = "POLLIN" if verb == "poll" and "client" in request and len(sent) <= come else ""
+        return Answer("ok", {"revents": seen, "name": "inet:127.0.0.1:1"})
+
+    sent: list[str] = []
+    world = World(kernel, {"domain": "AF_INET"}, {}, str)
+    found = check.ask_errors(world, Checked(), SimpleNamespace(patience=2.0))  # type: ignore[arg-type]
+    assert found.errors == found.as_json()["errors"] == errors
+    assert f"port unreachable (ICMP) in one burst: {sentence}" in found.sentences()
+
+
+@pytest.mark.parametrize(("errors", "longer"), [(None, False), (0, True)])
+def test_an_error_that_never_comes_is_waited_for_no_longer_than_a_call_that_blocks(
+    errors: int | None, longer: bool
+) -> None:
+    checked = Checked(errors=errors)
+    session = SimpleNamespace(checked=checked, check_lock=threading.Lock(), worlds=dict, absent=str,
+                              target=SimpleNamespace(patience=2.0))
+    case = next(case for case in house.cases_of(house.ROOT / "suites/datagram/unreachable.yaml"))
+    play = engine.Play(case, None, session)  # type: ignore[arg-type]
+    (step,) = (step for step in case.steps if step.verb == "poll")
+    assert (play.patience("poll", step) > session.target.patience) is longer
+    assert play.patience("connect", case.steps[1]) > session.target.patience
 
 
 @pytest.mark.parametrize(("revents", "peer", "lingers"), [

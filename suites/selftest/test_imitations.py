@@ -91,6 +91,10 @@ def refusing(case: Case) -> bool:
     return not CLOSED.isdisjoint(given(case)) and case.file.startswith(("suites/stream/", "suites/datagram/"))
 
 
+def unreachable(case: Case) -> bool:
+    return case.file.endswith("datagram/unreachable.yaml")
+
+
 # --- the imitations -----------------------------------------------------------------------------------------
 
 LISTENER = """
@@ -245,6 +249,10 @@ IMITATIONS = {
     **{f"rates-of-{system}": Imitation(
         DATAGRAMS + UNREACHABLE * (1 + limit), "value=ok", "value=ECONNREFUSED", refusing)
        for system, limit in (("illumos", 10), ("netbsd", 100), ("freebsd", 200))},
+    "errors-never-come": Imitation(
+        DATAGRAMS + UNREACHABLE, "value=ok", "value=ECONNREFUSED", unreachable, (
+            # a step that every case of a socket with a peer has before its check
+            "unresolved: *poll(client, POLLIN) blocks",), slow=True),
     "ignored-signal-interrupts": Imitation(
         WAITING + "pthread_kill t SIGWINCH times=1000", "returned=yes", "returned=no", with_verb("pthread_kill"), (
             "posix.blocking.waits: pthread_kill(*) = 0 {returned: yes}",
