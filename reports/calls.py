@@ -63,12 +63,13 @@ FORMS: Mapping[str, str] = {
     "pthread_kill times": "signal_times(&{0:thread}, {1:number}, {times:number})",
     "pthread_join": "join(&{0:thread})",
     "dlsym": "has_function({1:library}, {0:text})",
+    "declare": "declares({0:text}, {xopen:number}, {1:text}, {like:text})",
 }
-DEFAULTS = {"protocol": "0", "flags": "0", "events": "0", "timeout": "-1"}
+DEFAULTS = {"protocol": "0", "flags": "0", "events": "0", "timeout": "-1", "xopen": "0"}
 # What a call returns on success where that is not 0: a descriptor, a count, or all that was to be sent.
 RETURNS = {**dict.fromkeys(("socket", "accept", "open", "epoll_ctl", "recv", "recvfrom"), ">= 0"),
            **dict.fromkeys(("send", "sendto"), "== {data:size}")}
-MAKES_PATH = ("file", "mkdir", "mkfifo", "symlink")
+MAKES_PATH = ("file", "mkdir", "mkfifo", "symlink", "declare")
 
 PROBE = (("sockname", "name", "getsockname {}"), ("peername", "name", "getpeername {}"),
          ("poll", "revents", "poll {} events=POLLIN|POLLOUT timeout=0"),

@@ -50,7 +50,7 @@ CALLS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "poll": ("poll", {"events": ("POLLIN", "POLLOUT"), "timeout": 0}),
 }
 ABOUT = ("expect", "clause", "after", "observe")  # what a step says beside its verb's operands
-NO_REFERENCE = ("socket", "socketpair", "connect-many", "sigaction", "dlsym")  # verbs whose name is not a reference
+NO_REFERENCE = ("socket", "socketpair", "connect-many", "sigaction", "dlsym", "declare")  # verbs whose name is not a reference
 
 
 def fail(file: str, line: int, what: str) -> NoReturn:

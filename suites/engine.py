@@ -26,7 +26,7 @@ WAITING_VERBS = ("accept-all", "close")  # of a full queue: its clients learn it
 PLACES = {  # operands that are words of their own in a request, in this order
     "bind": ("to",), "connect": ("to",), "connect-many": ("to",), "sendto": ("to",), "listen": ("backlog",),
     "shutdown": ("how",), "getsockopt": ("option",), "setsockopt": ("option",), "fcntl": ("cmd",), "accept": ("as",),
-    "exchange": ("with",),
+    "exchange": ("with",), "declare": ("headers",),
     "socketpair": ("peer",), "epoll_ctl": ("as",), "dlsym": ("library",), "pthread_kill": ("signal",),
 }
 SPELT = {"namelen": "len", "sa_family": "family"}  # operands that the agent calls otherwise
@@ -68,7 +68,8 @@ def meets_errors(case: Case) -> bool:
 
 # What the lack of a verb means, where its name does not say it.
 MEANING = {"pthread_kill": ": it has no signals, so that no call is interrupted",
-           "sigaction": ": it has no signals to catch", "dlsym": ": it has no shared libraries"}
+           "sigaction": ": it has no signals to catch", "dlsym": ": it has no shared libraries",
+           "declare": ": it has no C compiler to ask"}
 
 
 def lacks(case: Case, greeting: Mapping[str, Any]) -> str:
@@ -131,6 +132,8 @@ class Play:
 
     def patience(self, verb: str, step: Step | None = None) -> float:
         """Seconds until a call is believed to block: few where that is foreseen, else more, for a loaded machine."""
+        if verb == "declare":
+            return TIMER_PATIENCE_S  # it starts compilers, which cannot block and take their time in an emulated machine
         if step and any("blocks" in check.allowed or check.clause in self.may_block for check in step.checks):
             return self.usual_patience
         if step and step.is_precondition and self.may_miss:
@@ -238,7 +241,7 @@ class Play:
         if step.verb == "wait":
             places = [operands.pop("facility"), ",".join(operands.pop("events"))]
         else:
-            places = [operands.pop(key) for key in PLACES.get(step.verb, ()) if key in operands]
+            places = [spelt(key, operands.pop(key)) for key in PLACES.get(step.verb, ()) if key in operands]
         named = {SPELT.get(key, key): spelt(key, value) for key, value in operands.items()}
         return world.line(step.verb, step.name, *places, **named)
 
@@ -264,10 +267,9 @@ class Stop(Exception):
 
 
 def spelt(key: str, value: Any) -> str:
-    """An operand's value in a request: lists of flags are joined, data is percent-encoded."""
-    if isinstance(value, list | tuple):
-        return "|".join(map(str, value)) or "0"
-    return quote(str(value)) if key == "data" else str(value)
+    """An operand's value in a request: lists are joined, data and C are percent-encoded."""
+    text = "|".join(map(str, value)) or "0" if isinstance(value, list | tuple) else str(value)
+    return quote(text) if key in ("data", "like") else text
 
 
 def make_ready(session: Session) -> None:

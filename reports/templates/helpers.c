@@ -873,3 +873,38 @@ static int has_function(const char *library, const char *function)
     errno = handle ? ENOENT : ELIBACC;
     return handle && dlsym(handle, function) ? 0 : -1;
 }
+
+/* Whether the C compiler, $CC or cc, takes a program: headers, which '|' parts, and one declaration behind them. */
+static int compiles(int xopen, const char *headers, const char *declaration, size_t length)
+{
+    FILE *file = fopen("declared.c", "w");
+    if (!file)
+        return 0;
+    if (xopen)
+        fprintf(file, "#define _XOPEN_SOURCE %d\n", xopen);
+    for (size_t size; (size = strcspn(headers, "|")); headers += size + (headers[size] == '|'))
+        fprintf(file, "#include <%.*s>\n", (int)size, headers);
+    fprintf(file, "%.*s;\n", (int)length, declaration);
+    int closed = fclose(file);
+    int status = system("TMPDIR=. ${CC:-cc} -c -o declared.o declared.c 2>declared.txt");
+    unlink("declared.c"), unlink("declared.o"), unlink("declared.txt");
+    return closed == 0 && status == 0;
+}
+
+/* Whether headers declare a function like one of the declarations, which '|' parts: another type behind theirs breaks a
+ * constraint of C, which compilers refuse. */
+static int declares(const char *function, int xopen, const char *headers, const char *declarations)
+{
+    char use[100];
+    snprintf(use, sizeof use, "enum { declared = sizeof &%s }", function);
+    need(compiles(xopen, headers, "int control(int)", 16));
+    need(!compiles(0, "", "int control(int); long control(int)", 35));
+    errno = ENOENT;
+    if (!compiles(xopen, headers, use, strlen(use)))
+        return -1;
+    for (size_t size; (size = strcspn(declarations, "|")); declarations += size + (declarations[size] == '|'))
+        if (compiles(xopen, headers, declarations, size))
+            return 0;
+    errno = EINVAL;
+    return -1;
+}

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -310,18 +311,74 @@ def test_each_verb_answers(hand: Hand, tmp_path: Path) -> None:
     assert hand.end() == 0
 
 
+IN_PYTHON = {"declare"}  # verbs that agent.c has not; their tests are below
+
+
 def test_conversation_has_success_and_failure_of_every_verb() -> None:
     succeed = {request.split()[0] for request, answer in TURNS if answer.startswith("ok")}
-    assert succeed == set(agent.VERBS)
+    assert succeed == set(agent.VERBS) - IN_PYTHON
     fail = {request.split()[0] for request, answer in TURNS if re.match("E|error", answer)}
-    assert fail - {"jump"} == set(agent.VERBS) - {"dlsym", "fcntl", "sigaction"}
+    assert fail - {"jump"} == set(agent.VERBS) - IN_PYTHON - {"dlsym", "fcntl", "sigaction"}
+
+
+# How a header declares connect(), and what comes of the types of POSIX and of the page. The first three are those of
+# POSIX, of the page, and of Linux 0.99 (connect(2) of 1993).
+DECLARED = [
+    ("int connect(int, const struct sockaddr *, socklen_t);", "ok", "ok"),
+    ("int connect(int, const struct sockaddr *, int);", "EINVAL", "ok"),
+    ("int connect(int, struct sockaddr *, int);", "EINVAL", "EINVAL"),
+    ("int connect(int, const struct sockaddr *, size_t);", "EINVAL", "EINVAL"),
+    ("int connect(long, const struct sockaddr *, socklen_t);", "EINVAL", "EINVAL"),
+    ("long connect(int, const struct sockaddr *, socklen_t);", "EINVAL", "EINVAL"),
+    ("void connect(int, const struct sockaddr *, socklen_t);", "EINVAL", "EINVAL"),
+    ("int connect(int, const void *, socklen_t);", "EINVAL", "EINVAL"),
+    ("extern int (*connect)(int, const struct sockaddr *, socklen_t);", "EINVAL", "EINVAL"),
+    ("", "ENOENT", "ENOENT"),
+    ("#error no", "unsupported no headers .+", "unsupported no headers .+"),
+]
+needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler cc")
+
+
+def declares(folder: Path, compiler: str, *lengths: str) -> str:
+    """What an agent with this compiler answers of connect() with one of these types of its length."""
+    like = quote("|".join(f"int connect(int, const struct sockaddr *, {one})" for one in lengths))
+    with closing(Hand(folder, CONNECT_CC=compiler)) as hand:
+        return hand.say(f"declare connect sys/socket.h like={like}")
+
+
+@needs_compiler
+@pytest.mark.parametrize(("header", "posix", "page"), DECLARED)
+def test_declaration_is_one_that_the_compiler_takes(header: str, posix: str, page: str, tmp_path: Path) -> None:
+    (tmp_path / "sys").mkdir()
+    types = "#include <stddef.h>\nstruct sockaddr;\ntypedef unsigned socklen_t;\n"
+    (tmp_path / "sys" / "socket.h").write_text(f"{types}{header}\n", encoding="utf-8")
+    compiler = f"cc -I{tmp_path}"
+    assert re.fullmatch(posix, declares(tmp_path, compiler, "socklen_t"))
+    assert re.fullmatch(page, declares(tmp_path, compiler, "int", "socklen_t"))
+    assert [path.name for path in tmp_path.iterdir()] == ["sys"], "the agent leaves nothing"
+
+
+@needs_compiler
+@pytest.mark.parametrize(("script", "reason"), [
+    (None, "no C compiler on this platform"),
+    ("exit 1", "no headers that a C compiler finds on this platform: sys/socket.h"),
+    ("exit 0", "no C compiler that can be run on this platform: .+"),
+    ("echo 'int any;' | cc -x c -c - -o $4", "no C compiler that refuses two types of one function on this platform"),
+    (r"printf '\177ELF of another' >$4", "no C compiler for this machine on this platform"),
+])
+def test_compiler_that_judges_nothing_is_none(script: str | None, reason: str, tmp_path: Path) -> None:
+    if script:
+        (tmp_path / "compiler").write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (tmp_path / "compiler").chmod(0o755)
+    assert re.fullmatch(f"unsupported {reason}", declares(tmp_path, str(tmp_path / "compiler"), "socklen_t"))
 
 
 def test_greeting_tells_what_there_is(hand: Hand) -> None:
     words = dict(word.split("=", 1) for word in hand.greeting.split()[1:])
     assert hand.greeting.startswith("hello protocol=1 ")
     assert set(targets.GREETING) <= words.keys()
-    assert set(words["verbs"].split(",")) == set(agent.VERBS) - {"reset"}
+    lacks = set() if words["agent"].startswith("python-") else IN_PYTHON
+    assert set(words["verbs"].split(",")) == set(agent.VERBS) - lacks - {"reset"}
     assert {"AF_INET", "AF_UNIX"} <= set(words["domains"].split(","))
     assert {"poll", "select"} <= set(words["facilities"].split(","))
     assert str(agent.PROTOCOL) == targets.PROTOCOL

@@ -24,6 +24,7 @@ from fixtures.agent import VERBS
 from specs import load
 from suites.selftest import test_agent
 from suites.selftest.test_agent import (  # noqa: F401 - collected here too, and given the hand below
+    IN_PYTHON,
     Hand,
     test_each_verb_answers,
     test_empty_lines_and_comments_are_not_answered,
@@ -561,7 +562,8 @@ def test_it_knows_the_constants_that_scenarios_name(hand: Hand, tmp_path: Path, 
 
 def test_its_greeting_is_that_of_agent_py(hand: Hand, tmp_path: Path, start: Start) -> None:
     of_c, of_python = (dict(word.split("=", 1) for word in it.greeting.split()[1:]) for it in (hand, start(tmp_path)))
-    assert {key for key in of_c if of_c[key] != of_python.get(key)} == {"agent"}
+    assert {key for key in of_c if of_c[key] != of_python.get(key)} == {"agent", "verbs"}
+    assert set(of_python["verbs"].split(",")) - set(of_c["verbs"].split(",")) == IN_PYTHON
 
 
 def test_greeting_passes_on_the_worlds_it_is_told(posix: Path, tmp_path: Path, start: Start) -> None:
@@ -640,7 +642,7 @@ def made_of(source: str, folder: Path, *options: str) -> Path:
 def test_it_is_built_without_what_there_is_not(lack: str, tmp_path: Path, start: Start) -> None:
     it = start(tmp_path / "in", made_of("", tmp_path, f"-DWITHOUT_{lack}"))
     verbs = dict(word.split("=", 1) for word in it.greeting.split()[1:])["verbs"].split(",")
-    assert set(VERBS) - set(verbs) == {"reset", *(LACKS | PATHS)[lack].split()}
+    assert set(VERBS) - set(verbs) == {"reset", *IN_PYTHON, *(LACKS | PATHS)[lack].split()}
     assert ("AF_UNIX" in it.greeting) == (lack != "AF_UNIX")
     assert (",select," in it.greeting) == (lack != "SELECT")
     it.do("socket c AF_INET SOCK_STREAM")
