@@ -166,9 +166,12 @@ def checks_of(case: Case, clause: str) -> int:
 
 
 def declarable(check: Check, made: Entry, transcript: Transcript) -> Any:
-    """The outcome as `observed` declares it; None if the loader takes no such outcome."""
+    """The outcome as `observed` declares it; None if the loader takes no such outcome.
+
+    Of a success it has the fields that the check looks at; where it looks at none, all that came back.
+    """
     keys = dict.fromkeys(key for allowed in check.allowed if isinstance(allowed, Mapping) for key in allowed
-                         if key not in ("errno", *BOUNDS))
+                         if key not in ("errno", *BOUNDS)) or fields_of(made)
     outcome: Any = made.observed["ret"]
     if outcome == "ok" and keys:
         outcome = {key: value_of(key, made, transcript) for key in keys}
@@ -178,6 +181,11 @@ def declarable(check: Check, made: Entry, transcript: Transcript) -> Any:
     if bound := missed_bound(check, made):
         outcome = {**({"errno": outcome} if is_errno(outcome) else outcome if keys else {}), **bound}
     return outcome if load.is_observed(outcome) and matches(outcome, made, transcript) else None
+
+
+def fields_of(made: Entry) -> dict[str, None]:
+    """The fields that came back and that a scenario can name."""
+    return dict.fromkeys(key for key in load.returns(made.verb) if key in made.observed)
 
 
 def missed_bound(check: Check, made: Entry) -> dict[str, str]:

@@ -50,7 +50,8 @@ CALLS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "poll": ("poll", {"events": ("POLLIN", "POLLOUT"), "timeout": 0}),
 }
 ABOUT = ("expect", "clause", "after", "observe")  # what a step says beside its verb's operands
-NO_REFERENCE = ("socket", "socketpair", "connect-many", "sigaction", "dlsym", "declare")  # verbs whose name is not a reference
+# Verbs whose name is not a reference.
+NO_REFERENCE = ("socket", "socketpair", "connect-many", "sigaction", "dlsym", "declare")
 
 
 def fail(file: str, line: int, what: str) -> NoReturn:
@@ -410,11 +411,11 @@ class Reader:
         if not isinstance(outcome, Map):
             check(self.file, outcome, line, "expect", validator("scenarios", "outcome"))
             return
-        returns = schema("scenarios")["$defs"]["verbs"][verb].get("returns", [])
+        given = returns(verb)
         for key in outcome:
-            if key not in (*returns, "errno", *BOUNDS):
+            if key not in (*given, "errno", *BOUNDS):
                 axes = "; ".join(f"{axis}: {', '.join(map(str, values))}" for axis, values in self.axes.items())
-                fail(self.file, line, f"{verb} gives back no {key!r}; it gives {', '.join(returns) or 'nothing'}"
+                fail(self.file, line, f"{verb} gives back no {key!r}; it gives {', '.join(given) or 'nothing'}"
                      f" (a table over an axis names all its values: {axes or 'none here'})")
         check_fields(self.file, outcome, line, "expect")
 
@@ -456,6 +457,12 @@ def head_validator() -> jsonschema.Draft202012Validator:
     scenario = schema("scenarios")["$defs"]["scenario"]
     plain = {**scenario["properties"], "steps": {"minItems": 1}, "given": {}}
     return jsonschema.Draft202012Validator({**scenario, "properties": plain, "$defs": schema("scenarios")["$defs"]})
+
+
+@cache
+def returns(verb: str) -> Sequence[str]:
+    """The fields that a call of this verb gives back when it succeeds."""
+    return tuple(schema("scenarios")["$defs"]["verbs"].get(verb, {}).get("returns", ()))
 
 
 @cache

@@ -133,7 +133,7 @@ class Play:
     def patience(self, verb: str, step: Step | None = None) -> float:
         """Seconds until a call is believed to block: few where that is foreseen, else more, for a loaded machine."""
         if verb == "declare":
-            return TIMER_PATIENCE_S  # it starts compilers, which cannot block and take their time in an emulated machine
+            return TIMER_PATIENCE_S  # it starts compilers, which take their time in an emulated machine
         if step and any("blocks" in check.allowed or check.clause in self.may_block for check in step.checks):
             return self.usual_patience
         if step and step.is_precondition and self.may_miss:

@@ -224,6 +224,35 @@ def test_page_that_is_not_filled_in_counts_and_says_so(write: Write, report: Rep
     assert mine.read_text() == before
 
 
+GIVEN = [  # what a call gave that a clause has fail, and how a page declares it
+    ({"verb": "recv", "data": "hello%20you"}, "{data: hello you}"),
+    ({"verb": "getsockopt", "value": "0"}, "{value: '0'}"),
+    ({"verb": "poll", "revents": "POLLIN,POLLOUT"}, "{revents: [POLLIN, POLLOUT]}"),
+    ({"verb": "accept-all", "accepted": "2"}, "{accepted: 2}"),
+    ({"verb": "getpeername", "name": "inet:127.0.0.1:4711"}, "{host: 127.0.0.1, port: chosen}"),
+    ({"verb": "getsockname", "name": "inet:0.0.0.0:0"}, "{name: 'inet:0.0.0.0:0'}"),
+    ({"verb": "getpeername", "name": "unnamed"}, "{name: unnamed}"),
+    ({"verb": "connect"}, "ok"),
+]
+
+
+@pytest.mark.usefixtures("four_clauses")
+@pytest.mark.parametrize(("call", "declared"), GIVEN)
+def test_success_is_declared_with_what_it_gave(call: dict[str, str], declared: str, write: Write, report: Report,
+                                               pages: Path) -> None:
+    made = result("a", "fails", "ok")
+    verb, observed = call["verb"], {key: value for key, value in call.items() if key != "verb"}
+    made["steps"][-1] |= {"text": f"{verb}(client)", "verb": verb, "request": f"{verb} client", "operands": {},
+                          "observed": {"ret": "ok", **observed}}
+    file = write(made)
+    report("accept", file, "--platform", "new")
+    text = (pages / "new.yaml").read_text()
+    assert f"    observed: {declared}\n" in text
+    (pages / "new.yaml").write_text(text.replace('""', "said so"))
+    standard = judge.Standard("new", CLAUSES, load.profile("new", CLAUSES, pages), "new")
+    assert [record.verdict for record in judge.judge(results.read(file), standard).records] == ["deviates"]
+
+
 @pytest.mark.usefixtures("four_clauses")
 def test_what_only_a_person_can_do_is_told(write: Write, report: Report, pages: Path) -> None:
     lost = result("f", steps=result("f")["steps"][:1], ended=["unresolved", "peer: no room"],
