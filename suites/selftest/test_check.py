@@ -24,7 +24,10 @@ Answer = targets.Answer
 
 
 class Kernel:
-    """A TCP of one listener at a time: how many connections it admits by each backlog, and what comes after them."""
+    """A TCP of one listener at a time: how many connections it admits by each backlog, and what comes after them.
+
+    A connection that its peer has closed cannot be accepted, as on NuttX.
+    """
 
     def __init__(self, admits: dict[int, int], then: str, gate: bool = False) -> None:
         self.admits, self.then, self.gate = admits, then, gate
@@ -32,6 +35,7 @@ class Kernel:
         self.queued: dict[str, int] = {}
         self.gated: set[str] = set()
         self.state: dict[str, str] = {}
+        self.waiting: dict[str, list[str]] = {}  # connections, to be accepted
 
     def __call__(self, verb: str, request: str) -> Answer:
         _, name, *rest = request.split()
@@ -45,6 +49,10 @@ class Kernel:
             self.gated.add(name)
         if verb == "connect":
             return self.connect(name, rest[0].split(":")[1])
+        if verb == "close":
+            self.state[name] = "closed"
+        if verb == "accept" and self.state[self.waiting[name].pop(0)] == "closed":
+            return Answer("ENOTCONN")
         if verb == "getpeername":
             return Answer("ok", {"name": "inet:peer:1"}) if self.state[name] == "connected" else Answer("ENOTCONN")
         if verb == "poll":
@@ -60,6 +68,7 @@ class Kernel:
         self.state[name] = "pending" if listener in self.gated else self.then if full else "connected"
         if self.state[name].startswith("E"):
             return Answer(self.state[name])
+        self.waiting.setdefault(listener, []).append(name)
         return Answer("ok" if self.state[name] == "connected" else "EINPROGRESS")
 
 
@@ -156,6 +165,39 @@ def test_a_console_that_echoes_and_returns_the_carriage_is_no_hindrance(tmp_path
         opened.close()
     assert "console: echoes requests, CR LF" in lines
     assert not [line for line in lines if line.startswith("not checked")]
+
+
+# A console in front of an agent, which does otherwise with the third request.
+FAULTY = """import sys
+def write(text):
+    sys.stdout.write(text + "\\n")
+    sys.stdout.flush()
+write("hello HELLO")
+for number in range(9):
+    line = sys.stdin.readline().strip()
+    if number == 2:
+        FAULT
+    write("ok")
+"""
+FAULTS = {
+    "sys.stdin.readline()": "got its answer only after a line more: the console loses wake-ups",
+    'write("ddescriptor number 3")': "got no answer but 'ddescriptor number 3",
+    'write("ok\\npanic: no more memory")': "got no answer but 'ok",
+    "sys.exit(1)": "got no answer but ''",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_request_that_is_lost_is_named_with_what_came_instead(fault: str, tmp_path: Path) -> None:
+    hello = " ".join(f"{key}=1" for key in targets.GREETING)
+    script = FAULTY.replace("HELLO", hello).replace("FAULT", fault)
+    agent = targets.Agent([sys.executable, "-c", script], {}, str(tmp_path), 1.0)
+    try:
+        with pytest.raises(check.Lost) as lost:
+            check.exchange_requests(agent, 9)
+    finally:
+        agent.close()
+    assert str(lost.value).startswith(f"request 3 of 9 {FAULTS[fault]}")
 
 
 def test_an_unlimited_pacer_waits_for_nothing_and_a_limited_one_for_its_turn() -> None:
