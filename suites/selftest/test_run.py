@@ -227,16 +227,16 @@ def test_rest_of_a_scenario_in_which_a_call_waits_is_played_side_by_side(several
     barrier = threading.Barrier(len(slow) - 1)
     aside: list[str] = []
 
-    def play(case: Case, target: str, own: bool = False) -> dict[str, Any]:
+    def play(case: Case, target: str, own: bool = False) -> Any:
         if own:
             aside.append(case.id)
             barrier.wait(PATIENCE_S)
-        return {"case": case.id, "steps": [{"seconds": 1.0 if case.id in slow else 0.1}]}
+        return SimpleNamespace(id=case.id, steps=[SimpleNamespace(seconds=1.0 if case.id in slow else 0.1)])
 
     conformance.play = play  # type: ignore[method-assign]
     try:
         (conformance.play_ahead if several else conformance.start_waiting)(items)  # type: ignore[arg-type]
-        told = [conformance.run(item.case, "native")["case"] for item in items]
+        told = [conformance.run(item.case, "native").id for item in items]
     finally:
         conformance.close()
     assert told == [item.case.id for item in items]
@@ -273,13 +273,12 @@ def test_header_tells_what_was_run(usual: Run) -> None:
 
 
 def test_every_record_has_what_reports_need(usual: Run) -> None:
-    keys = {"kind", "case", "target", "platform", "verdict", "clauses", "summary", "steps", "reason", "seconds",
-            "revision"}
+    keys = {"kind", "case", "target", "platform", "verdict", "clauses", "summary", "steps", "seconds", "revision"}
     for record in usual.records[1:-1]:
         assert keys <= record.keys()
         assert record["verdict"] in VERDICTS
         assert set(record["clauses"].values()) <= set(VERDICTS)
-        assert (record["reason"] == "") == (record["verdict"] == "conforms")
+        assert ("reason" in record) == (record["verdict"] != "conforms")
         assert re.fullmatch("[0-9a-f]{12}", record["revision"])
         for step in record["steps"]:
             assert {"text", "verb", "request", "observed"} <= step.keys()
