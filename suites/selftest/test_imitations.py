@@ -257,7 +257,6 @@ IMITATIONS = {
         WAITING + "pthread_kill t SIGWINCH times=1000", "returned=yes", "returned=no", with_verb("pthread_kill"), (
             "posix.blocking.waits: pthread_kill(*) = 0 {returned: yes}",
             "posix.blocking.waits: pthread_join(*) = -1 EINTR",
-            "illumos.EALREADY: pthread_kill(*) = 0 {returned: yes}",
             "illumos.ENXIO: pthread_kill(*) = 0 {returned: yes}",
             "unsupported: a signal that is ignored interrupts connect() here, *")),
     "family-is-one-byte": Imitation(
