@@ -92,6 +92,30 @@ def test_smallest_queue_that_leaves_attempts_pending(name: str) -> None:
     assert check.ask_queue(world, Checked(), None).queues == {"AF_INET": queue}  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("ends", "waits"), [("EINTR", ["AF_INET", "AF_INET6"]), ("EINPROGRESS", ["AF_INET"])])
+def test_domain_waits_as_another_does_only_if_a_signal_shows_it(
+    monkeypatch: pytest.MonkeyPatch, ends: str, waits: list[str]
+) -> None:
+    """No call blocks in AF_INET6, and connect() on a thread ends there with this errno."""
+    kernel = Kernel({0: 1}, "pending")
+
+    def call(verb: str, request: str) -> Answer:
+        if verb == "pthread_kill":
+            return Answer("ok", {"returned": "yes" if kernel.state[request.split()[1]] == "connected" else "no"})
+        if verb == "pthread_join":
+            return Answer(ends)
+        answer = kernel(verb, request)
+        return Answer("ok") if "thread=" in request else answer
+
+    def ask(_session: object, question: check.Question, domain: str, found: Checked) -> Checked:
+        return question(World(call, {"domain": domain}, {}, str, found), found, None)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(check, "ask", ask)
+    before = Checked(queues={"AF_INET": Queue()}, blocking=frozenset({"AF_INET"}))
+    found = check.ask_either_way(None, check.ask_queue, "AF_INET6", before)  # type: ignore[arg-type]
+    assert (sorted(found.blocking), found.queues["AF_INET6"]) == (waits, Queue(0, 1))
+
+
 def test_an_attempt_that_has_failed_unseen_by_poll_is_not_pending() -> None:
     queues = {"AF_INET": Queue(0, 1)}  # as if such a target had once left attempts pending
     world = World(Kernel({0: 1}, "reset unseen"), {"domain": "AF_INET"}, {}, str, Checked(queues))
