@@ -209,7 +209,7 @@ class Play:
             raise Unsupported(answer.reason)
         self.stop_if_lost(answer, step.text)
         if step.is_precondition and not answer.ok:
-            if answer.ret in world.LACKS.get(step.verb, ()) or shares_no_address(step, answer):
+            if world.lacks(step.verb, answer.ret) or shares_no_address(step, answer):
                 raise Unsupported(f"{step.text} = -1 {answer.ret}")
             self.transcript.ended = ("unresolved", f"step {index + 1}, a precondition: {step.text} = {answer.ret}")
             raise Stop
