@@ -13,7 +13,7 @@ import pytest
 from fixtures import check, targets
 from fixtures.checked import Checked, Pacer, Queue
 from fixtures.targets import Session, Target
-from fixtures.world import Unresolved, World, full_queue
+from fixtures.world import Unresolved, Unsupported, World, full_queue
 from specs import load
 from suites import check as command
 from suites import engine
@@ -123,9 +123,23 @@ def test_an_attempt_that_has_failed_unseen_by_poll_is_not_pending() -> None:
         full_queue(world, "queue")
 
 
+def test_a_call_that_is_compiled_out_is_unsupported() -> None:
+    world = World(lambda verb, request: Answer("ENOSYS"), {"domain": "AF_UNIX"}, {}, str)
+    with pytest.raises(Unsupported, match="chmod path 0600 = -1 ENOSYS"):
+        world.call("chmod", "path", "0600")
+
+
 def test_what_an_agent_says_of_itself_is_not_asked() -> None:
     found = Checked.of_greeting({"ignores": "O_NONBLOCK,backlog,SO_LINGER"})
     assert (found.queues["AF_INET"], "AF_UNIX" in found.blocking, found.lingers) == (None, True, False)
+
+
+def test_a_domain_whose_question_failed_is_taken_to_be_as_the_others() -> None:
+    """Where its one connection has been refused for want of memory, say, in IPv6 alone."""
+    asked = Checked({"AF_INET": Queue(1, 1)})
+    both = {"AF_INET": Queue(1, 1), "AF_INET6": Queue(1, 1)}
+    assert check.completed(asked, ["AF_INET", "AF_INET6", "AF_UNIX"]) == both
+    assert check.completed(Checked(), ["AF_INET"]) == {}
 
 
 @pytest.fixture
