@@ -104,9 +104,9 @@ def run(session: Session, played: Case, own: bool = False) -> Record:
             r"socket bad .*was answered by 'Traceback \(most recent call last\):', which is no answer \(signal 9\)",
         ),
         ("nothing", "crashed", r"socket bad .*was answered by '', which is no answer \(signal 9\)"),
-        ("twice", "crashed", r"socket bad .*: 'socket bad AF_INET SOCK_STREAM' was answered twice \(signal 9\)"),
+        ("twice", "crashed", r".*'socket bad AF_INET SOCK_STREAM' was answered twice, by 'ok' and 'ok' \(signal 9\)"),
         ("floods", "crashed", r"socket bad .*was answered by 'x{80}…', which is no answer \(signal 9\)"),
-        ("floods-lines", "crashed", r"socket bad .*was answered twice \(signal 9\)"),
+        ("floods-lines", "crashed", r"socket bad .*was answered twice, by 'ok' and 'ok\\nok.*…' \(signal 9\)"),
         ("error", "unresolved", r"'socket bad AF_INET SOCK_STREAM': what is that"),
         ("unsupported", "unsupported", "no such thing here"),
         ("exits", "crashed", r"socket bad .*: the agent died \(status 3: out of memory\)"),
@@ -206,6 +206,19 @@ def test_target_whose_program_cannot_be_run_is_unsupported(command: str) -> None
     session.close()
     assert (found.verdict, found.reason) == (
         "unsupported", f"toy: {command} is no program that can be run; pip install toy")
+
+
+def test_command_may_be_relative_to_where_the_suite_is_started(
+        log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though an agent's folder is another."""
+    (tmp_path / "port").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    command = ("./port", "-I", "-S", str(MINIATURE), "honest", str(log))
+    session = Session(Target("toy", "a toy", command, "toy", lab=False))
+    session.checked = Checked()
+    found = run(session, GOOD)
+    session.close()
+    assert (found.verdict, session.unavailable) == ("conforms", "")
 
 
 def test_target_that_starts_only_once_leaves_later_cases_unresolved(start: Start) -> None:
