@@ -613,6 +613,16 @@ def test_a_thread_that_cannot_be_started_is_no_outcome_of_the_call(hand: Hand) -
     assert hand.say("reset") == "ok"
 
 
+@pytest.mark.parametrize("blocks", [False, True])
+def test_eot_ends_it_though_the_console_does_not_end(posix: Path, tmp_path: Path, start: Start, blocks: bool) -> None:
+    it = start(tmp_path, posix)
+    it.listener()
+    if blocks:
+        it.type("accept server accepted")
+    it.type("\x04")
+    assert it.process.wait(test_agent.END_S) == (1 if blocks else 0)
+
+
 PARENT = test_agent.PARENT.replace('sys.executable, "-I", "-S", ', "")
 
 
