@@ -33,6 +33,7 @@ from specs.record import Unreadable
 
 FOLDER = load.HERE / "platforms"
 UNTESTED = ("unsupported", "unresolved")
+NUMBERED = re.compile(r"(inet6?:\S+:)\d+|\b(?!inet)([a-z]+)\d+\b")  # a port that the system chose, a path of the run
 # Words that stand for an address which is another in every run, the narrower first.
 WORDS = {"host": ("loopback", "wildcard", "unchanged"), "port": ("none", "unchanged", "chosen"),
          "name": ("unnamed", "unchanged", "abstract")}
@@ -234,7 +235,7 @@ def summary(file: str, withdrawn: int, found: Sequence[Difference], judged: Sequ
     alike: dict[str, list[str]] = {}
     for case, _, judgement in judged:
         if judgement.verdict == "unresolved" or (judgement.verdict in ("stale", "crashed") and case.id not in cases):
-            reason = re.sub(r"(inet6?:\S+):\d+", r"\1:*", judgement.reason)  # whatever port the system chose
+            reason = NUMBERED.sub(r"\1\2*", judgement.reason)
             alike.setdefault(f"{judgement.verdict}, {reason}", []).append(case.id)
     for reason, ids in alike.items():
         yield f"left: {plural(len(ids), 'case')} {reason}: {some(ids, 2)}"

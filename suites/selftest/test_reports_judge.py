@@ -255,15 +255,16 @@ def test_success_is_declared_with_what_it_gave(call: dict[str, str], declared: s
 
 @pytest.mark.usefixtures("four_clauses")
 def test_what_only_a_person_can_do_is_told(write: Write, report: Report, pages: Path) -> None:
-    lost = result("f", steps=result("f")["steps"][:1], ended=["unresolved", "peer: no room"],
-                  missed=[{key: item for key, item in step.items() if key not in ("observed", "verdict", "request")}
-                          for step in result("f")["steps"][1:]])
-    file = write(result("a[inet]"), result("a[inet6]", ret="EINVAL"), result("b", ret="EBADF"), lost,
+    lost = [result(name, steps=result("f")["steps"][:1], ended=["unresolved", f"peer: mkfifo fifo{number} = EEXIST"],
+                   missed=[{key: item for key, item in step.items() if key not in ("observed", "verdict", "request")}
+                           for step in result("f")["steps"][1:]])
+            for number, name in enumerate("fh")]
+    file = write(result("a[inet]"), result("a[inet6]", ret="EINVAL"), result("b", ret="EBADF"), *lost,
                  result("g", ret="ENOTINANYLIST"))
     out = report("accept", file, "--platform", "linux")
     assert "nothing to add" in out
     assert "left: 1 case stale, " in out
-    assert "left: 1 case unresolved, peer: no room: suites/stream/EISCONN.yaml::f" in out
+    assert "left: 2 cases unresolved, peer: mkfifo fifo* = EEXIST: suites/stream/EISCONN.yaml::f, " in out
     assert "left: illumos.EISCONN: no entry declares connect(client, peer) = -1 ENOTINANYLIST" in out
     assert (pages / "linux.yaml").read_text() == LINUX
 
