@@ -13,97 +13,47 @@ from reports.spelling import READY, Spelling, comment, literal, variable
 from specs.judge import LOOPBACK, WILDCARD, is_errno, only_observed, own_name, spell_allowed, spell_observed
 from specs.model import BOUNDS, Allowed, Case, Check, Entry, Transcript, seconds_of
 from specs.record import Unreadable
+from specs.verbs import VERBS
 
-# How the agent's verbs are written in C: the words of a request, by place or by name, each in the way it is spelt (a
-# method of Request or Spelling). A verb has another form where an operand or a place says so: `socket flags`.
-FORMS: Mapping[str, str] = {
-    "socket": "{0:new} = socket({1:number}, {2:number}, {protocol:number})",
-    "socket flags": "{0:new} = socket({1:number}, {2:number} | {flags:number}, {protocol:number})",
-    "socketpair": "make_pair({domain:number}, {type:number}, &{0:new}, &{1:new})",
-    "bind": "bind({0:fd}, {1:arguments})",
-    "connect": "connect({0:fd}, {1:arguments})",
-    "connect landlock": "start_connect_under({landlock:ruleset}, &{thread:thread}, {0:fd}, {1:address})",
-    "connect thread": "start_connect(&{thread:thread}, {0:fd}, {1:address})",
-    "connect-many": "connect_many({1:address}, {domain:number}, {type:number}, {threads:number}, {each:number})",
-    "listen": "listen({0:fd}, {1:number})",
-    "accept": "{1:new} = accept_from({0:fd}, {1:receiver})",
-    "accept-all": "accept_all({0:fd})",
-    "shutdown": "shutdown({0:fd}, {1:number})",
-    "close": "close({0:fd})",
-    "getsockname": "sockname({0:fd}, {0:receiver})",
-    "getpeername": "peername({0:fd}, {0:receiver})",
-    "send": "send({0:fd}, {data:text}, {data:size}, {flags:number})",
-    "sendto": "sendto({0:fd}, {data:text}, {data:size}, {flags:number}, {1:arguments})",
-    "recv": "receive({0:fd}, {flags:number})",
-    "recvfrom": "receive_from({0:fd}, {flags:number}, {0:receiver})",
-    "exchange": "exchange({0:fd}, {1:fd})",
-    "getsockopt": "get_option({0:fd}, {1:level}, {1:number})",
-    "setsockopt": "setsockopt({0:fd}, {1:level}, {1:number}, &(int){{{value:number}}}, sizeof(int))",
-    "setsockopt SO_LINGER": "set_linger({0:fd}, {value:number})",
-    "setsockopt SO_SNDTIMEO": "set_timeout({0:fd}, {1:number}, {value:number})",
-    "setsockopt SO_RCVTIMEO": "set_timeout({0:fd}, {1:number}, {value:number})",
-    "setsockopt SO_BINDTODEVICE": "setsockopt({0:fd}, SOL_SOCKET, {1:number}, {value:text}, {value:size} + 1)",
-    "fcntl": "fcntl({0:fd}, {1:number}, {flags:number})",
-    "fcntl F_GETFL": "get_flags({0:fd})",
-    "poll": "poll_one({0:fd}, {events:number}, {timeout:number})",
-    "epoll_ctl": "{1:new} = watch({0:fd}, {events:number})",
-    "epoll_wait": "changed({0:fd}, {timeout:number})",
-    "wait": "{1:facility}({0:fd}, {2:ready}, {timeout:number})",
-    "open": "{0:new} = open({1:text}, O_RDONLY)",
-    "open flags": "{0:new} = open({1:text}, {flags:number})",
-    "pipe": "make_pipe(&{0:new})",
-    "file": "make_file({0:text})",
-    "mkdir": "mkdir({0:text}, 0777)",
-    "mkfifo": "mkfifo({0:text}, 0666)",
-    "symlink": "symlink({1:text}, {0:text})",
-    "chmod": "chmod({0:text}, {1:mode})",
-    "unlink": "unlink({0:text})",
-    "sigaction": "catch_signal({0:number}, {flags:number})",
-    "pthread_kill": "interrupt(&{0:thread}, {1:number})",
-    "pthread_kill times": "signal_times(&{0:thread}, {1:number}, {times:number})",
-    "pthread_join": "join(&{0:thread})",
-    "dlsym": "has_function({1:library}, {0:text})",
-    "declare": "declares({0:text}, {xopen:number}, {1:text}, {like:text})",
-}
-DEFAULTS = {"protocol": "0", "flags": "0", "events": "0", "timeout": "-1", "xopen": "0"}
-# What a call returns on success where that is not 0: a descriptor, a count, or all that was to be sent.
-RETURNS = {**dict.fromkeys(("socket", "accept", "open", "epoll_ctl", "recv", "recvfrom"), ">= 0"),
-           **dict.fromkeys(("send", "sendto"), "== {data:size}")}
 MAKES_PATH = ("file", "mkdir", "mkfifo", "symlink", "declare")
 
-PROBE = (("sockname", "name", "getsockname {}"), ("peername", "name", "getpeername {}"),
-         ("poll", "revents", "poll {} events=POLLIN|POLLOUT timeout=0"),
-         ("SO_ERROR", "value", "getsockopt {} SO_ERROR"))
 EVENTS = ("POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLNVAL", "POLLRDHUP")  # in the order of poll_one()
 OF_ADDRESS = frozenset({"name", "host", "port"})  # fields that speak of an address
 WIDTH = 114  # of a line of main()
 
 
 class Request:
-    """One request of the agent, which can be written in C."""
+    """One request of the agent, which can be written in C; KeyError, ValueError: it is none that the table has."""
 
     def __init__(self, entry: Entry, spelling: Spelling) -> None:
         self.entry, self.spelling = entry, spelling
-        self.verb, *words = entry.request.split()
-        self.places = [word for word in words if not is_operand(word)]
-        self.operands = dict(word.split("=", 1) for word in words if is_operand(word))
+        verb, *words = entry.request.split()
+        self.verb = VERBS[verb]
+        operands = dict(word.split("=", 1) for word in words if is_operand(word))
+        places = [word for word in words if not is_operand(word)]
+        known = self.verb.request or {}
+        self.operands = dict(zip(["name", *known][:len(places)], places, strict=True)) | operands
+        if not self.operands.keys() <= {"name", *known}:
+            raise KeyError(verb)
         self.received = ""  # the variable that takes the address which comes back
 
     @property
     def form(self) -> str:
-        keys = {f"{self.verb} {word}" for word in (*self.operands, *self.places[1:])}
-        return next((form for key, form in FORMS.items() if key in keys), FORMS[self.verb])
+        """The C form, which an operand, or a word in the place of one, can make another."""
+        given = {word for key, word in self.operands.items() if key != "name"} | self.operands.keys()
+        return next((form for key, form in self.verb.c_with.items() if key in given), self.verb.c)
 
     def written(self, form: str) -> str:
-        places = [Word(self, word) for word in self.places]
-        return form.format(*places, **{key: Word(self, word) for key, word in (DEFAULTS | self.operands).items()})
+        words = {key: one.default for key, one in (self.verb.request or {}).items() if one.default} | self.operands
+        return form.format(**{key: Word(self, word) for key, word in words.items()})
 
     def arguments(self, address: str) -> str:
-        return self.spelling.arguments(address, *(self.operands.get(key, "") for key in ("len", "family", "port")))
+        overwritten = (self.operands.get(key, "") for key in ("namelen", "sa_family", "port"))
+        return self.spelling.arguments(address, *overwritten)
 
     def receiver(self, name: str) -> str:
         address = self.entry.observed.get("name", "") if self.entry.observed["ret"] == "ok" else ""
-        self.received = "&" + self.spelling.receiver(name, self.verb, address)
+        self.received = "&" + self.spelling.receiver(name, self.verb.name, address)
         return self.received
 
 
@@ -171,8 +121,8 @@ class Calls:
         elif checks:
             self.write_checked(entry, checks)
         elif entry.verb == "descriptor":
-            _, name, number = entry.request.split()
-            self.lines.append(f"{self.spelling.new(name)} = {self.spelling.number(number)};")
+            request = Request(entry, self.spelling)
+            self.lines.append(f"{request.written(request.form)};")
         elif entry.verb != "reset":
             self.call(Request(entry, self.spelling), "CALL", need=True)
         if entry.step in self.attempts:
@@ -183,7 +133,7 @@ class Calls:
         counted = [check for check in checks if self.force(check) != "unspecified"]
         may_block = all("blocks" in check.allowed for check in counted)
         request = Request(entry, self.spelling)
-        before = self.last.get((request.verb, entry.subject), "")
+        before = self.last.get((request.verb.name, entry.subject), "")
         self.call(request, "LOOK" if may_block else "TEST" if self.counts(entry) else "CALL")
         lines = [line for check in checks for line in
                  Condition(request, before, self.transcript).check(check, self.clauses, self.force(check))]
@@ -204,9 +154,9 @@ class Calls:
         line = f" /* line {self.case.steps[entry.step].line} */" if entry.step is not None else ""
         self.lines.append((f"need({text} {reached(request)});" if need else f"{text};") + line)
         self.macros.add(macro)
-        self.needs_folder |= request.verb in MAKES_PATH
+        self.needs_folder |= request.verb.name in MAKES_PATH
         if request.received and entry.observed["ret"] == "ok":
-            self.last[request.verb, entry.subject] = request.received
+            self.last[request.verb.name, entry.subject] = request.received
 
 
 class Condition:
@@ -281,7 +231,7 @@ def gave(key: str, wanted: Any) -> str:
 
 def returns(request: Request) -> str:
     """How the value of a call that succeeds compares."""
-    return request.written(RETURNS.get(request.verb, "== 0"))
+    return request.written(request.verb.success)
 
 
 def reached(request: Request) -> str:
@@ -302,8 +252,9 @@ def is_operand(word: str) -> bool:
 
 def probed(entry: Entry) -> Iterator[Entry]:
     """The calls of a probe."""
-    for key, field, request in PROBE:
-        seen, text = entry.observed.get(key, ""), request.format(entry.subject)
+    for key, request in (VERBS["probe"].of or {}).items():
+        seen, text = entry.observed.get(key, ""), request.format(name=entry.subject)
+        verb = text.partition(" ")[0]
         failed = key != "SO_ERROR" and re.fullmatch("E[A-Z0-9]+", seen)
-        observed = {"ret": seen} if failed else {"ret": "ok", field: seen}
-        yield Entry(text, text.partition(" ")[0], entry.subject, text, observed)
+        observed = {"ret": seen} if failed else {"ret": "ok", VERBS[verb].returns[0]: seen}
+        yield Entry(text, verb, entry.subject, text, observed)

@@ -36,6 +36,8 @@ from specs.model import (
     pattern_of,
     seconds_of,
 )
+from specs.schema import ABOUT
+from specs.verbs import VERBS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -49,9 +51,6 @@ CALLS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "SO_ERROR": ("getsockopt", {"option": "SO_ERROR"}),
     "poll": ("poll", {"events": ("POLLIN", "POLLOUT"), "timeout": 0}),
 }
-ABOUT = ("expect", "clause", "after", "observe")  # what a step says beside its verb's operands
-# Verbs whose name is not a reference.
-NO_REFERENCE = ("socket", "socketpair", "connect-many", "sigaction", "dlsym", "declare")
 
 
 def fail(file: str, line: int, what: str) -> NoReturn:
@@ -369,7 +368,7 @@ class Reader:
 
     def refer(self, verb: str, name: str, operands: Mapping[str, Any], line: int) -> None:
         """Names must have been introduced; some steps introduce new ones."""
-        if verb in NO_REFERENCE:
+        if VERBS[verb].subject:  # it is no reference
             self.names.add(name)
         for used in (name, operands.get("with", name)):
             if used not in self.names:

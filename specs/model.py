@@ -15,6 +15,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from specs.verbs import VERBS
+
 # Worst first: the verdict of several checks is the first of these that any of them has.
 VERDICTS = ("crashed", "fails", "stale", "unresolved", "deviates", "open", "conforms", "unsupported")
 FAILING = frozenset({"crashed", "fails", "stale", "unresolved"})  # what somebody has to look at
@@ -75,9 +77,6 @@ class Check:
 # Bounds of the time a call takes, among the fields of an outcome.
 BOUNDS = ("not-before", "within")
 
-# Operands that stand without their name when a step is shown as a C call.
-PLACES = ("to", "with", "as", "backlog", "how", "data", "option", "events")
-
 
 @dataclass(frozen=True)
 class Step:
@@ -105,7 +104,7 @@ class Step:
         words = [self.name]
         for key, value in self.operands.items():
             shown = "|".join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)
-            words.append(shown if key in PLACES else f"{key}={shown}")
+            words.append(shown if key in VERBS[self.verb].shown else f"{key}={shown}")
         return f"{self.verb}({', '.join(words)})"
 
 

@@ -14,22 +14,16 @@ from fixtures.world import Unresolved, Unsupported, World
 from specs.judge import is_errno, judge, only_observed
 from specs.model import Case, Clause, Deviation, Entry, Profile, Step, Transcript, Vocabulary
 from specs.record import Record
+from specs.verbs import VERBS, waiting_for
 
 PATIENCE_FACTOR = 5  # how much longer a call is waited for that is not expected to block
 TIMER_PATIENCE_S = 200.0  # a case that waits for a timer of the kernel; Linux gives a connection up after 127 s
-TIMED_VERBS = ("connect", "poll", "wait", "pthread_join")  # what such a case can wait in
+TIMED_VERBS = waiting_for("timer")  # what such a case can wait in
 ERROR_VERBS = ("poll", "wait", "recv")  # by which a datagram socket waits for an ICMP error
 TIMERS = ("TCP_SYNCNT", "TCP_USER_TIMEOUT")  # options that end an attempt which nobody answers
 MAIN = "main"  # the room of the laboratory for all cases that need no other
 LOOK = "SIGURG"  # which POSIX has ignored by default: sent to a thread, it shows whether its call has returned
-WAITING_VERBS = ("accept-all", "close")  # of a full queue: its clients learn it when they send their segment again
-PLACES = {  # operands that are words of their own in a request, in this order
-    "bind": ("to",), "connect": ("to",), "connect-many": ("to",), "sendto": ("to",), "listen": ("backlog",),
-    "shutdown": ("how",), "getsockopt": ("option",), "setsockopt": ("option",), "fcntl": ("cmd",), "accept": ("as",),
-    "exchange": ("with",), "declare": ("headers",),
-    "socketpair": ("peer",), "epoll_ctl": ("as",), "dlsym": ("library",), "pthread_kill": ("signal",),
-}
-SPELT = {"namelen": "len", "sa_family": "family"}  # operands that the agent calls otherwise
+WAITING_VERBS = waiting_for("queue")  # of a full queue: its clients learn it when they send their segment again
 
 
 def vocabulary() -> Vocabulary:
@@ -233,24 +227,20 @@ class Play:
         if "to" in operands:
             operands["to"] = self.world.resolve(operands["to"])
         if step.verb == "wait":
-            operands = {"facility": self.world.facility, "events": operands.pop("for"), **operands}
+            operands = {"facility": self.world.facility, "events": ",".join(operands.pop("for")), **operands}
         if step.verb in ("connect-many", "socketpair"):
             operands |= {"domain": world.DOMAINS[self.world.domain], "type": self.world.type}
         if step.verb == "unlink":
             return world.line("unlink", self.world.resolve(step.name).removeprefix("unix:"))
-        if step.verb == "wait":
-            places = [operands.pop("facility"), ",".join(operands.pop("events"))]
-        else:
-            places = [spelt(key, operands.pop(key)) for key in PLACES.get(step.verb, ()) if key in operands]
-        named = {SPELT.get(key, key): spelt(key, value) for key, value in operands.items()}
+        places = [spelt(key, operands.pop(key)) for key in VERBS[step.verb].words if key in operands]
+        named = {key: spelt(key, value) for key, value in operands.items()}
         return world.line(step.verb, step.name, *places, **named)
 
     def probe(self, index: int, step: Step) -> None:
         """Names, poll and SO_ERROR of a socket as they are; SO_ERROR last, because reading it consumes it."""
         seen: dict[str, str] = {}
-        for key, request in (("sockname", f"getsockname {step.name}"), ("peername", f"getpeername {step.name}"),
-                             ("poll", f"poll {step.name} events=POLLIN|POLLOUT timeout=0"),
-                             ("SO_ERROR", f"getsockopt {step.name} SO_ERROR")):
+        for key, form in (VERBS["probe"].of or {}).items():
+            request = form.format(name=step.name)
             answer = self.agent.call(request, self.patience("probe"))
             self.stop_if_lost(answer, request)
             seen[key] = next(iter(answer.fields.values()), "") if answer.ok else answer.ret

@@ -157,14 +157,14 @@ fcntl client F_GETFL                                  ok flags=O_NONBLOCK
 fcntl client F_SETFL                                  ok
 fcntl client F_GETFL                                  ok flags=
 fcntl client F_NOTHING                                unsupported .+
-connect client inet:127.0.0.1:SERVER len=8              EINVAL
-connect client inet:127.0.0.1:SERVER family=99          EAFNOSUPPORT
+connect client inet:127.0.0.1:SERVER namelen=8        EINVAL
+connect client inet:127.0.0.1:SERVER sa_family=99     EAFNOSUPPORT
 connect client inet:127.0.0.1:1 port=99999            error connect: port 99999 does not fit a field of 16 bits
 connect client inet:127.0.0.1:1 port=-1               error connect: port -1 does not fit a field of 16 bits
-connect client inet:127.0.0.1:1 family=65536          error connect: sa_family 65536 does not fit a field of 16 bits
-connect client inet:127.0.0.1:1 family=-1             error connect: sa_family -1 does not fit a field of 16 bits
-connect client inet:127.0.0.1:1 len=2147483648        error connect: namelen 2147483648 does not fit a field of 32 bits
-connect client inet:127.0.0.1:1 len=-2147483649       error connect: namelen -2147483649 does not fit a field of 32 bits
+connect client inet:127.0.0.1:1 sa_family=65536       error connect: sa_family 65536 does not fit a field of 16 bits
+connect client inet:127.0.0.1:1 sa_family=-1          error connect: sa_family -1 does not fit a field of 16 bits
+connect client inet:127.0.0.1:1 namelen=2147483648    error connect: namelen 2147483648 does not fit a field of 32 bits
+connect client inet:127.0.0.1:1 namelen=-2147483649   error connect: namelen -2147483649 does not fit a field of 32 bits
 connect client inet6:fe80::1%4294967296:1             error connect: scope id 4294967296 does not fit a field of 32 bits
 connect client inet6:fe80::1%-1:1                     error connect: scope id -1 does not fit a field of 32 bits
 connect client inet6:1.2.3.4:1                        error connect: .+
@@ -430,9 +430,9 @@ REQUESTS = st.lists(
             "SOCK_STREAM",
             "-1",
             "99999999999999999999",
-            "len=-1",
+            "namelen=-1",
             "port=70000",
-            "family=x",
+            "sa_family=x",
             "data=%",
             "timeout=0",
             "size=-1",
@@ -972,7 +972,7 @@ def test_length_claimed_may_be_wrong_but_the_buffer_is_not() -> None:
 @pytest.mark.parametrize(
     ("options", "raw"),
     [
-        ({"family": "AF_INET6"}, socket.AF_INET6.to_bytes(2, sys.byteorder) + b"\0\x50"),
+        ({"sa_family": "AF_INET6"}, socket.AF_INET6.to_bytes(2, sys.byteorder) + b"\0\x50"),
         ({"port": "443"}, bytes.fromhex(family(2)) + b"\x01\xbb"),
     ],
 )

@@ -217,8 +217,8 @@ CONVERSATIONS = {
         bind client {kind}:b
         bind other {kind}:b
         connect other bytes:0100
-        connect other bytes:01006100 len=3
-        connect other unix:a%20%C3%BC~'s len=200
+        connect other bytes:01006100 namelen=3
+        connect other unix:a%20%C3%BC~'s namelen=200
         socket datagram AF_UNIX SOCK_DGRAM
         connect datagram <server>
         connect datagram unspec:
@@ -315,27 +315,27 @@ CONVERSATIONS = {
         listen server 5
         socket c AF_INET SOCK_STREAM
         connect c null:
-        connect c null: len=16
+        connect c null: namelen=16
         connect c bad:
-        connect c bad: len=0
+        connect c bad: namelen=0
         connect c bytes:
         connect c bytes:02
         connect c bytes:0200000A7f000001
         connect c bytes:0200000a7f0000010000000000000000
         connect c bytes:0200000a7f00000100000000000000000
         connect c bytes:xx
-        connect c <server> len=0
-        connect c <server> len=1
-        connect c <server> len=15
-        connect c <server> len=-1
-        connect c <server> len=2147483647
-        connect c <server> len=129
-        connect c <server> len=x
-        connect c <server> family=AF_UNIX
-        connect c <server> family=77
-        connect c <server> family=AF_INET6
-        connect c <server> family=AF_NONE
-        connect c unspec: family=AF_INET
+        connect c <server> namelen=0
+        connect c <server> namelen=1
+        connect c <server> namelen=15
+        connect c <server> namelen=-1
+        connect c <server> namelen=2147483647
+        connect c <server> namelen=129
+        connect c <server> namelen=x
+        connect c <server> sa_family=AF_UNIX
+        connect c <server> sa_family=77
+        connect c <server> sa_family=AF_INET6
+        connect c <server> sa_family=AF_NONE
+        connect c unspec: sa_family=AF_INET
         connect c <server> port=0
         connect c <server> port=-1
         connect c <server> port=65536
@@ -349,11 +349,11 @@ CONVERSATIONS = {
         connect c inet6:fe80::1%1:1
         connect c inet6:::1
         connect c ipx:1
-        connect c <server> len=128
+        connect c <server> namelen=128
         connect c <server> 128 AF_INET
-        connect c <server> family=AF_INET 16
-        connect c <server> 16 len=16
-        connect c <server> len=16 len=15
+        connect c <server> sa_family=AF_INET 16
+        connect c <server> 16 namelen=16
+        connect c <server> namelen=16 namelen=15
         socket
         socket s AF_INET SOCK_NONE
         socket s AF_INET SOCK_STREAM IPPROTO_TCP
@@ -811,9 +811,9 @@ def test_structures_are_laid_out_as_the_platform_has_them(bsd: Hand) -> None:
 def test_a_family_that_the_field_cannot_hold_is_unsupported(bsd: Hand) -> None:
     server = bsd.listener()
     bsd.do("socket c AF_INET SOCK_STREAM")
-    assert bsd.say(f"connect c {server} family=284") == "unsupported sa_family 284 does not fit a field of 8 bits"
-    assert bsd.say(f"connect c {server} family=65536").startswith("error connect: sa_family 65536 does not fit")
-    assert bsd.say(f"connect c {server} family=255") == "EAFNOSUPPORT"
+    assert bsd.say(f"connect c {server} sa_family=284") == "unsupported sa_family 284 does not fit a field of 8 bits"
+    assert bsd.say(f"connect c {server} sa_family=65536").startswith("error connect: sa_family 65536 does not fit")
+    assert bsd.say(f"connect c {server} sa_family=255") == "EAFNOSUPPORT"
     bsd.do(f"connect c {server}")
 
 

@@ -19,10 +19,10 @@ import jsonschema
 import pytest
 
 from fixtures import agent, targets, world
-from specs import load, peers
+from specs import load, peers, schema, verbs
 from specs.judge import matches
 from specs.model import Deviation, Entry, Step, Transcript
-from suites import engine
+from specs.verbs import VERBS
 from suites.selftest.house import PLATFORMS, ROOT, SCENARIOS, SELFTEST, below, cases, cases_of, clauses, profiles
 
 ROOMS = {"specs": {"specs"}, "fixtures": {"fixtures"}, "suites": {"suites", "specs", "fixtures"},
@@ -31,13 +31,6 @@ TOP = {"conftest.py", "suites", "fixtures", "specs", "reports", "tox.ini", "READ
 
 # What reaches an operating system or a clock: not for those who are to be pure.
 IMPURE = {"socket", "select", "subprocess", "os", "time", "datetime", "random", "threading", "asyncio", "ctypes"}
-
-# Verbs that are no step of a scenario: fixtures make and break things with them, the harness resets.
-FIXTURES_ONLY = {"chmod", "descriptor", "file", "mkdir", "mkfifo", "open", "pipe", "reset", "symlink"}
-# A step that no agent performs: the engine makes the calls it records.
-ENGINE_ONLY = {"probe"}
-# A step that the loader makes one of several others of.
-LOADER_ONLY = {"call"}
 
 # Fixtures that no scenario is given, with the reason.
 UNUSED_FIXTURES: dict[str, str] = {}
@@ -134,63 +127,71 @@ def test_schemas_are_valid(path: Path) -> None:
 
 YAML = [*((path, "scenarios") for path in SCENARIOS), *((path, "clauses") for path in below("specs/clauses", "*.yaml")),
         *((path, "platforms") for path in below("specs/platforms", "*.yaml")), (targets.FILE, "targets"),
-        (peers.FILE, "peers")]
+        (peers.FILE, "peers"), (verbs.FILE, "verbs")]
 
 
-@pytest.mark.parametrize(("path", "schema"), YAML, ids=[name_of(path) for path, _ in YAML])
-def test_yaml_is_valid_as_an_editor_sees_it(path: Path, schema: str) -> None:
+@pytest.mark.parametrize(("path", "name"), YAML, ids=[name_of(path) for path, _ in YAML])
+def test_yaml_is_valid_as_an_editor_sees_it(path: Path, name: str) -> None:
     content = load.read(path)
     errors = [f"{'.'.join(map(str, error.absolute_path))}: {error.message}"
-              for error in jsonschema.Draft202012Validator(load.schema(schema)).iter_errors(content)]
+              for error in jsonschema.Draft202012Validator(load.schema(name)).iter_errors(content)]
     assert not errors
 
 
-@pytest.mark.parametrize(("path", "schema"), YAML, ids=[name_of(path) for path, _ in YAML])
-def test_yaml_tells_editors_its_schema_and_fits_the_screen(path: Path, schema: str) -> None:
+@pytest.mark.parametrize(("path", "name"), YAML, ids=[name_of(path) for path, _ in YAML])
+def test_yaml_tells_editors_its_schema_and_fits_the_screen(path: Path, name: str) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     told = re.fullmatch(r"# yaml-language-server: \$schema=(.+)", lines[0])
     assert told
-    assert (path.parent / told[1]).resolve() == load.HERE / "schema" / f"{schema}.json"
+    assert (path.parent / told[1]).resolve() == load.HERE / "schema" / f"{name}.json"
     assert max(map(len, lines)) <= 140
 
 
 # --- verbs --------------------------------------------------------------------------------------------------
 
 
-def test_schema_and_agent_have_the_same_verbs() -> None:
-    verbs = set(load.schema("scenarios")["$defs"]["verbs"])
-    assert verbs - ENGINE_ONLY - LOADER_ONLY == set(agent.VERBS) - FIXTURES_ONLY
+STEPS = {name for name, verb in VERBS.items() if verb.step is not None}
+REQUESTS = {name for name, verb in VERBS.items() if verb.request is not None}
+# Steps that the loader makes one of several others of.
+REPLACED = {name for name in STEPS - REQUESTS if VERBS[name].of is None}
 
 
-def test_a_step_is_one_of_the_verbs() -> None:
-    definitions = load.schema("scenarios")["$defs"]
-    verbs = set(definitions["verbs"])
-    assert set(definitions["step"]["dependentSchemas"]) == verbs
-    assert {one["required"][0] for one in definitions["step"]["anyOf"]} == verbs
+@pytest.mark.parametrize("path", schema.derived(), ids=name_of)
+def test_what_is_derived_is_current(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == schema.derived()[path], "run: python -m specs.schema"
 
 
-# The engine spells these itself: World.socket and Play.request make one request, or several, of them.
-SPELT_BY_ENGINE = {"socket": {"name", "domain", "type", "protocol", "flags"},
-                   "connect-many": {"_name", "address", "domain", "type", "threads", "each"},
-                   "wait": {"name", "facility", "events", "timeout"}}
+def test_table_of_calls_is_read_as_the_strict_reader_has_it() -> None:
+    assert verbs.read(load.read(verbs.FILE)) == VERBS
 
 
-@pytest.mark.parametrize("verb", sorted(set(agent.VERBS) - FIXTURES_ONLY))
-def test_agent_takes_the_operands_of_the_schema(verb: str) -> None:
-    parameters = list(inspect.signature(agent.VERBS[verb]).parameters)[1:]
-    if verb in SPELT_BY_ENGINE:
-        assert set(parameters) == SPELT_BY_ENGINE[verb]
-        return
-    operands = set(load.schema("scenarios")["$defs"]["verbs"][verb]["properties"]) - {verb, *load.ABOUT}
-    places = engine.PLACES.get(verb, ())
-    assert set(places) <= operands
-    named = {engine.SPELT.get(operand, operand) for operand in operands - set(places)}
-    assert named <= set(parameters[1 + len(places):]), "an operand that the agent does not take"
+def test_rows_speak_of_what_there_is() -> None:
+    types = load.schema("scenarios")["$defs"].keys()
+    for verb in VERBS.values():
+        step, request = verb.step or {}, verb.request or {}
+        assert {one.type for one in step.values()} <= types, verb.name
+        assert {*verb.words, *verb.shown, *verb.needs, *verb.one_of} <= step.keys() | request.keys(), verb.name
+        assert list(verb.words) == list(request)[:len(verb.words)], f"{verb.name}: words stand first in a request"
+        assert not any(one.optional for one in list(request.values())[:len(verb.words)]), verb.name
+        assert all(part.format(name="s").split()[0] in REQUESTS for part in (verb.of or {}).values()), verb.name
+
+
+def test_agent_has_the_verbs_of_the_table() -> None:
+    assert set(agent.VERBS) == REQUESTS
+
+
+@pytest.mark.parametrize("verb", sorted(REQUESTS))
+def test_agent_takes_the_operands_of_the_table(verb: str) -> None:
+    _, *parameters = inspect.signature(agent.VERBS[verb]).parameters.values()
+    subject = int(VERBS[verb].subject != "none")
+    assert [(one.name.rstrip("_"), one.default) for one in parameters[subject:]] == [
+        (key, one.default if one.optional else inspect.Parameter.empty)
+        for key, one in (VERBS[verb].request or {}).items()]
 
 
 def test_every_verb_is_used() -> None:
     used = {step.verb for case in cases() for step in case.steps}
-    assert set(load.schema("scenarios")["$defs"]["verbs"]) - LOADER_ONLY <= used
+    assert used == STEPS - REPLACED
 
 
 def test_a_call_is_one_that_the_loader_can_spell_out() -> None:
@@ -202,7 +203,7 @@ def test_a_call_is_one_that_the_loader_can_spell_out() -> None:
 
 def test_fixtures_use_the_verbs_that_are_theirs() -> None:
     source = (ROOT / "fixtures" / "world.py").read_text(encoding="utf-8")
-    assert all(f'"{verb}"' in source for verb in FIXTURES_ONLY - {"reset"})
+    assert all(f'"{verb}"' in source for verb in REQUESTS - STEPS - {"reset"})
 
 
 # --- clauses, scenarios, fixtures ---------------------------------------------------------------------------

@@ -260,7 +260,7 @@ IMITATIONS = {
             "illumos.ENXIO: pthread_kill(*) = 0 {returned: yes}",
             "unsupported: a signal that is ignored interrupts connect() here, *")),
     "family-is-one-byte": Imitation(
-        LISTENER + CLIENT + "connect c {l} family=258", "unsupported", "EAFNOSUPPORT", lambda case: True),
+        LISTENER + CLIENT + "connect c {l} sa_family=258", "unsupported", "EAFNOSUPPORT", lambda case: True),
 }
 
 

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import string
 import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +24,12 @@ import pytest
 from fixtures import agent, lab, targets
 from reports import calls, html, reproduce, results, surroundings
 from reports.results import Column
+from reports.spelling import Spelling
 from specs import load
 from specs.judge import judge
 from specs.model import Entry, Profile
 from specs.record import SCHEMA, Header, Record, Suite, Target, Unreadable, decode
+from specs.verbs import VERBS
 from suites import engine
 from suites.selftest import house
 from suites.selftest.house import clauses
@@ -39,7 +42,7 @@ WAIT_S = 0.2  # a case of a file that took longer waits for something
 TOGETHER = 12  # cases that wait, at a time
 PRINTED = re.compile(r".+? = (?P<value>-1 E\w+|-?\d+|blocks|crashed)(?: \{(?P<fields>.*)\})?(?: after [\d.]+ s)?"
                      r"(?:   <- .*)?")
-POSITIVE = ("socket", "accept", "open", "epoll_ctl", "recv", "recvfrom")  # their calls return a descriptor or a count
+POSITIVE = [name for name, verb in VERBS.items() if verb.success == ">= 0"]  # which return a descriptor or a count
 HOSTILE = '*/ int x = "%s%n\\";??/\n#error \u2028 /*'
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler cc")
@@ -364,7 +367,16 @@ def test_verb_refuses_in_one_line(refuse: Report, tmp_path: Path) -> None:
 
 
 def test_every_verb_of_the_agent_can_be_written() -> None:
-    assert {form.partition(" ")[0] for form in calls.FORMS} | {"descriptor", "reset"} == set(agent.VERBS)
+    assert [name for name in agent.VERBS if not VERBS[name].c] == ["reset"]
+
+
+def test_every_form_is_one_that_can_be_filled_in() -> None:
+    """Its words are operands of the verb, in a way in which one can be spelt."""
+    for verb in VERBS.values():
+        for form in (verb.c, verb.success, *verb.c_with.values()):
+            for _, word, way, _ in string.Formatter().parse(form):
+                assert word is None or word in {"name", *(verb.request or ())}, form
+                assert not way or hasattr(Spelling, way) or hasattr(calls.Request, way), form
 
 
 def test_networks_are_those_of_the_laboratory() -> None:

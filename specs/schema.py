@@ -1,0 +1,108 @@
+"""What is derived from the table of calls. `python -m specs.schema` writes it; a self-test holds it current.
+
+Of schema/scenarios.json the verbs are derived, and that a step is one of them; the rest is written by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from specs.verbs import VERBS, Operand, Verb
+
+ROOT = Path(__file__).parent.parent
+WIDTH = 120
+ABOUT = ("expect", "clause", "after", "observe")  # what a step says beside its verb's operands
+
+
+def derived() -> dict[Path, str]:
+    """The files that hold something derived, as they are to be."""
+    return {ROOT / name: between((ROOT / name).read_text(encoding="utf-8"), start, end, content)
+            for name, start, end, content in (
+                ("specs/schema/scenarios.json", '  "verbs": ', '  "given": ', steps()),
+                ("fixtures/agent.c", "static const Verb VERBS[] = {\n", "    {NULL, NULL, NULL},\n", agent_table()),
+                ("README.md", "<!-- verbs: python -m specs.schema -->\n", "<!-- end of verbs -->\n", reference()))}
+
+
+def between(text: str, start: str, end: str, content: str) -> str:
+    """A text with other content between two marks."""
+    before, after = text.index(start) + len(start), text.index(end)
+    return text[:before] + content + text[after:]
+
+
+# --- the schema of scenarios --------------------------------------------------------------------------------
+
+
+def steps() -> str:
+    """The definitions of the verbs, and of a step, which is one of them."""
+    verbs = {name: step_of(verb, verb.step) for name, verb in VERBS.items() if verb.step is not None}
+    step = {
+        "type": "object",
+        "minProperties": 1,
+        "dependentSchemas": {name: {"$ref": f"#/$defs/verbs/{name}"} for name in verbs},
+        "anyOf": [{"required": [name]} for name in verbs],
+    }
+    return f'{dumped(verbs, 2)},\n  "step": {dumped(step, 2)},\n'
+
+
+def step_of(verb: Verb, operands: Mapping[str, Operand]) -> dict[str, Any]:
+    """The schema of a step."""
+    types = {verb.name: verb.subject or "name", **{key: one.type for key, one in operands.items()},
+             **{key: key for key in ABOUT if verb.judged}}
+    return {
+        "type": "object",
+        "description": verb.says,
+        "additionalProperties": False,
+        "required": [verb.name, *(key for key, one in operands.items() if not one.optional)],
+        **({"oneOf": [{"required": [key]} for key in verb.one_of]} if verb.one_of else {}),
+        **({"returns": list(verb.returns)} if verb.judged else {}),
+        "properties": {key: {"$ref": f"#/$defs/{type_}"} for key, type_ in types.items()},
+        **({"dependentRequired": {key: [other] for key, other in verb.needs.items()}} if verb.needs else {}),
+    }
+
+
+def dumped(value: Any, indent: int) -> str:
+    """JSON, with what fits in a line in one."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or (indent > 2 and indent + len(line) < WIDTH):
+        return line
+    keys = [json.dumps(key) + ": " for key in value] if isinstance(value, dict) else [""] * len(value)
+    ones = list(value.values()) if isinstance(value, dict) else value
+    start = "\n" + " " * (indent + 1)
+    inside = f",{start}".join(key + dumped(one, indent + 1) for key, one in zip(keys, ones, strict=True))
+    return "{["[isinstance(value, list)] + start + inside + start[:-1] + "}]"[isinstance(value, list)]
+
+
+# --- the agent in C, and README -----------------------------------------------------------------------------
+
+
+def agent_table() -> str:
+    """The rows of the agent's table: a verb's parameters in order, those that may be left out with '='."""
+    rows = []
+    for verb in VERBS.values():
+        if verb.request is not None:
+            parameters = [key + (f"={one.default or ''}" if one.optional else "") for key, one in verb.request.items()]
+            words = " ".join(["name", *parameters] if verb.subject != "none" else parameters)
+            rows.append(f'    {{"{verb.name}", "{words}", do_{verb.name.replace("-", "_")}}},\n')
+    return "".join(sorted(rows))
+
+
+def reference() -> str:
+    """README's table of what a step can be."""
+    rows = ["\n| step | does | gives back |\n|---|---|---|\n"]
+    for verb in VERBS.values():
+        if verb.step is not None:
+            operands = ", ".join(["NAME", *(f"{key}{'?' if one.optional else ''}" for key, one in verb.step.items())])
+            rows.append(f"| `{verb.name}: {operands}` | {verb.says} | {', '.join(verb.returns)} |\n")
+    return "".join([*rows, "\n"])
+
+
+def main() -> None:
+    for path, text in derived().items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
