@@ -31,7 +31,7 @@ class Request:
         self.verb = VERBS[verb]
         operands = dict(word.split("=", 1) for word in words if is_operand(word))
         places = [word for word in words if not is_operand(word)]
-        known = self.verb.request or {}
+        known = self.verb.takes
         self.operands = dict(zip(["name", *known][:len(places)], places, strict=True)) | operands
         if not self.operands.keys() <= {"name", *known}:
             raise KeyError(verb)
@@ -44,7 +44,7 @@ class Request:
         return next((form for key, form in self.verb.c_with.items() if key in given), self.verb.c)
 
     def written(self, form: str) -> str:
-        words = {key: one.default for key, one in (self.verb.request or {}).items() if one.default} | self.operands
+        words = {key: one.default for key, one in self.verb.takes.items() if one.default} | self.operands
         return form.format(**{key: Word(self, word) for key, word in words.items()})
 
     def arguments(self, address: str) -> str:
@@ -252,7 +252,7 @@ def is_operand(word: str) -> bool:
 
 def probed(entry: Entry) -> Iterator[Entry]:
     """The calls of a probe."""
-    for key, request in (VERBS["probe"].of or {}).items():
+    for key, request in zip(VERBS["probe"].returns, VERBS["probe"].of, strict=True):
         seen, text = entry.observed.get(key, ""), request.format(name=entry.subject)
         verb = text.partition(" ")[0]
         failed = key != "SO_ERROR" and re.fullmatch("E[A-Z0-9]+", seen)

@@ -38,7 +38,7 @@ class Verb:
     says: str
     step: Operands | None
     request: Operands | None
-    of: Mapping[str, str] | None = None
+    of: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     subject: str = ""
@@ -50,6 +50,16 @@ class Verb:
     c: str = ""
     c_with: Mapping[str, str] = field(default_factory=dict)
     success: str = "== 0"
+
+    @property
+    def takes(self) -> Operands:
+        """The operands of a request; of a step that is made of several, its own: its request looks alike."""
+        return (self.step or {}) if self.request is None else self.request
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The calls that an agent makes for it."""
+        return tuple(part.partition(" ")[0] for part in self.of) or (self.name,)
 
     @classmethod
     def of_row(cls, name: str, row: Mapping[str, Any]) -> Verb:

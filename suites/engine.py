@@ -15,6 +15,7 @@ from specs.judge import is_errno, judge, only_observed
 from specs.model import Case, Clause, Deviation, Entry, Profile, Step, Transcript, Vocabulary
 from specs.record import Record
 from specs.verbs import VERBS, waiting_for
+from suites.composed import Caller
 
 PATIENCE_FACTOR = 5  # how much longer a call is waited for that is not expected to block
 TIMER_PATIENCE_S = 200.0  # a case that waits for a timer of the kernel; Linux gives a connection up after 127 s
@@ -68,7 +69,8 @@ MEANING = {"pthread_kill": ": it has no signals, so that no call is interrupted"
 
 def lacks(case: Case, greeting: Mapping[str, Any]) -> str:
     """Why a target cannot play a case, by what it said of itself; empty if it can."""
-    wanted = [("verbs", "verb", step.verb) for step in case.steps if step.verb != "probe" and not step.observe]
+    wanted = [("verbs", "verb", verb) for step in case.steps if VERBS[step.verb].judged and not step.observe
+              for verb in VERBS[step.verb].needed]
     wanted += [("domains", "domain", case.axes["domain"])] if "domain" in case.axes else []
     uses_facility = any(step.verb == "wait" for step in case.steps)
     wanted += [("facilities", "facility", case.axes["facility"])] if uses_facility and "facility" in case.axes else []
@@ -83,6 +85,7 @@ class Play:
 
     def __init__(self, case: Case, agent: Agent, session: Session, declared: Sequence[Deviation] = ()) -> None:
         self.case, self.agent, self.usual_patience = case, agent, session.target.patience
+        self.caller = Caller(agent)
         self.may_block = {deviation.clause for deviation in declared if "blocks" in deviation.outcomes}
         self.may_miss = any(deviation.observed == "unresolved" for deviation in declared)
         self.has_timer = has_timer(case)
@@ -151,7 +154,7 @@ class Play:
     def call(self, request: str, patience: float) -> tuple[Answer, float]:
         """Make one call of the agent's; the answer and how long it took, in whole milliseconds."""
         started = time.monotonic()
-        answer = self.agent.call(request, patience)
+        answer = self.caller.call(request, patience)
         return answer, round(time.monotonic() - started, 3)
 
     def stop_if_lost(self, answer: Answer, text: str) -> None:
@@ -166,9 +169,6 @@ class Play:
         """Make the call of one step; a precondition that fails ends the play."""
         if step.verb == "socket":
             self.socket(index, step)
-            return
-        if step.verb == "probe":
-            self.probe(index, step)
             return
         if reason := self.ruled_out(step):
             raise Unsupported(reason)
@@ -235,16 +235,6 @@ class Play:
         places = [spelt(key, operands.pop(key)) for key in VERBS[step.verb].words if key in operands]
         named = {key: spelt(key, value) for key, value in operands.items()}
         return world.line(step.verb, step.name, *places, **named)
-
-    def probe(self, index: int, step: Step) -> None:
-        """Names, poll and SO_ERROR of a socket as they are; SO_ERROR last, because reading it consumes it."""
-        seen: dict[str, str] = {}
-        for key, form in (VERBS["probe"].of or {}).items():
-            request = form.format(name=step.name)
-            answer = self.agent.call(request, self.patience("probe"))
-            self.stop_if_lost(answer, request)
-            seen[key] = next(iter(answer.fields.values()), "") if answer.ok else answer.ret
-        self.transcript.entries.append(Entry(step.text, "probe", step.name, "", {"ret": "ok", **seen}, index))
 
 
 def shares_no_address(step: Step, answer: Answer) -> bool:

@@ -144,7 +144,7 @@ def test_it_is_built_without_a_warning_and_refuses_a_closed_port(flavour: str, p
     if not BUILDS[flavour].runs:
         return
     it = start(tmp_path, program)
-    assert it.greeting.startswith("hello protocol=1 agent=c-")
+    assert it.greeting.startswith("hello protocol=2 agent=c-")
     it.do("socket deaf AF_INET SOCK_STREAM", "bind deaf inet:127.0.0.1:0", "socket c AF_INET SOCK_STREAM")
     assert it.say(f"connect c {it.name('deaf')}") in ("ECONNREFUSED", "ECONNRESET")
     assert it.end() == 0
@@ -245,7 +245,6 @@ CONVERSATIONS = {
         wait c poll input,output timeout=0
         wait c select input,output,exceptional timeout=0
         wait c epoll output,input timeout=0
-        accept-all full
         wait a poll output
         wait a select output,input timeout=0
         wait a epoll exceptional,output timeout=1
@@ -272,41 +271,35 @@ CONVERSATIONS = {
         getsockopt refused SO_ERROR
         reset
         """,
-    "data each way": """
+    "data": """
         socket server AF_INET SOCK_STREAM
         bind server inet:127.0.0.1:0
         listen server 5
         socket a AF_INET SOCK_STREAM
-        exchange a server
         connect a <server>
-        exchange a server
-        exchange a server
-        socket gone AF_INET SOCK_STREAM
-        connect gone <server>
-        close gone
-        socket b AF_INET SOCK_STREAM flags=SOCK_NONBLOCK
-        connect b <server>
-        wait b poll output
-        accept-all server
-        exchange b server
-        exchange a server
+        accept server a.1
+        send a data=there%00%FF
+        recv a.1 size=1 flags=MSG_PEEK
+        recv a.1 size=3
+        recv a.1
+        close a
+        recv a.1 size=1 flags=MSG_PEEK
         socketpair c d AF_UNIX SOCK_SEQPACKET
-        exchange c d
-        exchange d c
         send c odd
-        exchange c d
+        send c even
+        recv d size=2
+        recv d
         shutdown d SHUT_WR
-        exchange c d
+        send d more
         close d
-        exchange c d
+        send c more
+        recv c
         socket heard AF_INET SOCK_DGRAM
         bind heard inet:127.0.0.1:0
         socket talker AF_INET SOCK_DGRAM
-        exchange talker heard
         connect talker <heard>
-        exchange talker heard
-        exchange a
-        exchange a server server
+        send talker data=
+        recv heard
         reset
         """,
     "arguments": """
@@ -374,7 +367,6 @@ CONVERSATIONS = {
         shutdown nobody SHUT_SOME
         shutdown s SHUT_RD
         accept c x
-        accept-all c
         getpeername s
         send c data
         sendto c null: data=%00
@@ -524,7 +516,7 @@ TALKS = {
        for name, (domain, loopback) in LOOPBACKS.items()},
     **{f"paths-{kind}-{type_}": CONVERSATIONS["paths"].format(kind=kind, type=type_)
        for kind in ("unix", "abstract") for type_ in ("SOCK_STREAM", "SOCK_SEQPACKET")},
-    **{name: CONVERSATIONS[name] for name in ("pending", "data each way", "arguments", "options", "files", "threads")},
+    **{name: CONVERSATIONS[name] for name in ("pending", "data", "arguments", "options", "files", "threads")},
 }
 
 
@@ -668,7 +660,7 @@ def test_a_port_needs_no_more_than_its_header_says(programs: Path, tmp_path: Pat
     assert greeting["domains"] == "AF_INET,AF_INET6,v4-mapped"
     assert it.say("mkfifo f") == "unsupported no mkfifo on this platform"
     server = it.listener()
-    it.do("socket c AF_INET SOCK_STREAM", f"connect c {server} thread=t", "pthread_join t", "exchange c server")
+    it.do("socket c AF_INET SOCK_STREAM", f"connect c {server} thread=t", "pthread_join t", "send c data=there")
 
 
 def test_what_a_port_may_define_is_explained() -> None:
@@ -890,7 +882,7 @@ def test_what_lwip_lacks_is_unsupported(programs: Path, tmp_path: Path, start: S
 
 def test_native_names_come_with_an_errno(tmp_path: Path) -> None:
     """Winsock's numbers have names of their own, which results keep beside the canonical ones."""
-    greeting = "hello " + " ".join(f"{key}=1" for key in targets.GREETING)
+    greeting = "hello " + " ".join(f"{key}={targets.PROTOCOL}" for key in targets.GREETING)
     script = f"echo '{greeting}'; read line; echo EAGAIN native=WSAEWOULDBLOCK"
     it = targets.Agent(["sh", "-c", script], {}, str(tmp_path), 20.0)
     assert it.call("connect c").observed() == {"ret": "EAGAIN", "native": "WSAEWOULDBLOCK"}

@@ -227,7 +227,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_request_that_is_lost_is_named_with_what_came_instead(fault: str, tmp_path: Path) -> None:
-    hello = " ".join(f"{key}=1" for key in targets.GREETING)
+    hello = " ".join(f"{key}={targets.PROTOCOL}" for key in targets.GREETING)
     script = FAULTY.replace("HELLO", hello).replace("FAULT", fault)
     agent = targets.Agent([sys.executable, "-c", script], {}, str(tmp_path), 1.0)
     try:

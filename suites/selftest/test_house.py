@@ -23,6 +23,7 @@ from specs import load, peers, schema, verbs
 from specs.judge import matches
 from specs.model import Deviation, Entry, Step, Transcript
 from specs.verbs import VERBS
+from suites.composed import COMPOSED
 from suites.selftest.house import PLATFORMS, ROOT, SCENARIOS, SELFTEST, below, cases, cases_of, clauses, profiles
 
 ROOMS = {"specs": {"specs"}, "fixtures": {"fixtures"}, "suites": {"suites", "specs", "fixtures"},
@@ -153,7 +154,7 @@ def test_yaml_tells_editors_its_schema_and_fits_the_screen(path: Path, name: str
 STEPS = {name for name, verb in VERBS.items() if verb.step is not None}
 REQUESTS = {name for name, verb in VERBS.items() if verb.request is not None}
 # Steps that the loader makes one of several others of.
-REPLACED = {name for name in STEPS - REQUESTS if VERBS[name].of is None}
+REPLACED = {name for name in STEPS - REQUESTS if not VERBS[name].of}
 
 
 @pytest.mark.parametrize("path", schema.derived(), ids=name_of)
@@ -168,12 +169,16 @@ def test_table_of_calls_is_read_as_the_strict_reader_has_it() -> None:
 def test_rows_speak_of_what_there_is() -> None:
     types = load.schema("scenarios")["$defs"].keys()
     for verb in VERBS.values():
-        step, request = verb.step or {}, verb.request or {}
+        step, takes, count = verb.step or {}, verb.takes, len(verb.words)
         assert {one.type for one in step.values()} <= types, verb.name
-        assert {*verb.words, *verb.shown, *verb.needs, *verb.one_of} <= step.keys() | request.keys(), verb.name
-        assert list(verb.words) == list(request)[:len(verb.words)], f"{verb.name}: words stand first in a request"
-        assert not any(one.optional for one in list(request.values())[:len(verb.words)]), verb.name
-        assert all(part.format(name="s").split()[0] in REQUESTS for part in (verb.of or {}).values()), verb.name
+        assert {*verb.words, *verb.shown, *verb.needs, *verb.one_of} <= step.keys() | takes.keys(), verb.name
+        assert list(verb.words) == list(takes)[:count], f"{verb.name}: in a request, words come first"
+        assert not any(one.optional for one in list(takes.values())[:count]), verb.name
+        assert set(verb.needed) <= REQUESTS or verb.name in REPLACED, verb.name
+
+
+def test_what_no_agent_makes_is_composed() -> None:
+    assert set(COMPOSED) == STEPS - REQUESTS - REPLACED
 
 
 def test_agent_has_the_verbs_of_the_table() -> None:

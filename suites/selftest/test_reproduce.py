@@ -375,7 +375,7 @@ def test_every_form_is_one_that_can_be_filled_in() -> None:
     for verb in VERBS.values():
         for form in (verb.c, verb.success, *verb.c_with.values()):
             for _, word, way, _ in string.Formatter().parse(form):
-                assert word is None or word in {"name", *(verb.request or ())}, form
+                assert word is None or word in {"name", *verb.takes}, form
                 assert not way or hasattr(Spelling, way) or hasattr(calls.Request, way), form
 
 

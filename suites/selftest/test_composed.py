@@ -1,0 +1,120 @@
+"""Calls that are made of several: what they come to, on the real agent."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures import targets
+from fixtures.targets import Agent, AgentError
+from suites.composed import Caller
+
+PATIENCE_S = 60.0
+# A request, and the answer as the agent would write it; <NAME> is the address of a socket.
+TALK = """
+socket server AF_INET SOCK_STREAM                     ok
+bind server inet:127.0.0.1:0                          ok
+accept-all server                                     EINVAL
+listen server 5                                       ok
+accept-all server                                     ok accepted=0
+socket a AF_INET SOCK_STREAM                          ok
+exchange a server                                     ENOTCONN
+connect a <server>                                    ok
+exchange a server                                     ok data=whole
+exchange a server                                     ok data=whole
+probe a                                               ok sockname=inet:.+ peername=<server> poll=POLLOUT SO_ERROR=ok
+probe server                                          ok sockname=<server> peername=ENOTCONN poll=.* SO_ERROR=ok
+socket gone AF_INET SOCK_STREAM                       ok
+connect gone <server>                                 ok
+close gone                                            ok
+probe gone                                            ok sockname=EBADF peername=EBADF poll=POLLNVAL SO_ERROR=EBADF
+socket b AF_INET SOCK_STREAM flags=SOCK_NONBLOCK      ok
+connect b <server>                                    EINPROGRESS|ok
+poll b events=POLLOUT                                 ok revents=POLLOUT
+accept-all server                                     ok accepted=2
+exchange b server                                     ok data=whole
+exchange a server                                     ok data=whole
+exchange server a                                     ENOTCONN
+socket c AF_INET SOCK_STREAM                          ok
+connect c <server>                                    ok
+accept server d                                       ok name=.+
+exchange c d                                          ok data=whole
+exchange d c                                          ok data=whole
+send c data=before                                    ok
+exchange c d                                          ok data=there-0-of-256
+close server                                          ok
+accept-all server                                     EBADF
+exchange a server                                     EBADF
+socketpair e f AF_UNIX SOCK_SEQPACKET                 ok
+exchange e f                                          ok data=whole
+shutdown f SHUT_WR                                    ok
+exchange e f                                          EPIPE
+close f                                               ok
+exchange e f                                          EPIPE|ENOTCONN
+socket heard AF_INET SOCK_DGRAM                       ok
+bind heard inet:127.0.0.1:0                           ok
+socket talker AF_INET SOCK_DGRAM                      ok
+exchange talker heard                                 ENOTCONN
+connect talker <heard>                                ok
+exchange talker heard                                 ok data=whole
+"""
+TURNS = [re.split(r"\s{2,}", line, maxsplit=1) for line in TALK.strip().splitlines()]
+
+
+@pytest.fixture
+def caller(tmp_path: Path) -> Iterator[Caller]:
+    command = [sys.executable, "-I", "-S", str(targets.HERE / "agent.py")]
+    agent = Agent(command, {}, str(tmp_path), PATIENCE_S)
+    yield Caller(agent)
+    agent.close()
+
+
+def say(caller: Caller, request: str, patience: float = PATIENCE_S) -> str:
+    answer = caller.call(request, patience)
+    return " ".join([answer.ret, *(f"{key}={value}" for key, value in answer.fields.items())])
+
+
+def test_each_comes_to_what_its_calls_do(caller: Caller) -> None:
+    names: dict[str, str] = {}
+    for request, answer in TURNS:
+        for name in re.findall(r"<(\w+)>", request + answer):
+            names[name] = names.get(name) or caller.call(f"getsockname {name}", PATIENCE_S).fields["name"]
+        wanted = re.sub(r"<(\w+)>", lambda found: names[found[1]], answer)
+        told = say(caller, re.sub(r"<(\w+)>", lambda found: names[found[1]], request))
+        assert re.fullmatch(wanted, told), f"{request}: {told}"
+
+
+@pytest.mark.parametrize("request_", ["exchange a b", "accept-all a", "probe a"])
+def test_what_nothing_is_named_is_refused(caller: Caller, request_: str) -> None:
+    with pytest.raises(AgentError, match="no socket or descriptor is named a"):
+        caller.call(request_, PATIENCE_S)
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_data_that_does_not_come_blocks(caller: Caller, accepted: bool) -> None:
+    """With an end from which nothing comes, and while none can be accepted."""
+    for name in ("one", "other"):
+        caller.call(f"socket {name} AF_INET SOCK_STREAM", PATIENCE_S)
+        caller.call(f"bind {name} inet:127.0.0.1:0", PATIENCE_S)
+        caller.call(f"listen {name} 5", PATIENCE_S)
+    for client, server in (("client", "one"), ("silent", "other")):
+        caller.call(f"socket {client} AF_INET SOCK_STREAM", PATIENCE_S)
+        address = caller.call(f"getsockname {server}", PATIENCE_S).fields["name"]
+        assert caller.call(f"connect {client} {address}", PATIENCE_S).ok
+    caller.call("poll other events=POLLIN", PATIENCE_S)
+    if accepted:
+        assert say(caller, "accept-all other") == "ok accepted=1"
+    assert say(caller, "exchange client other", 0.2) == "blocks"
+    assert not caller.agent.alive
+
+
+def test_datagram_that_is_lost_blocks(caller: Caller) -> None:
+    for request in ("socket client AF_INET SOCK_DGRAM", "bind client inet:127.0.0.1:0",
+                    "socket other AF_INET SOCK_DGRAM"):
+        caller.call(request, PATIENCE_S)
+    caller.call(f"connect client {caller.call('getsockname client', PATIENCE_S).fields['name']}", PATIENCE_S)
+    assert say(caller, "exchange client other", 0.2) == "blocks"
