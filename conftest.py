@@ -15,9 +15,11 @@ from specs import load
 from specs.model import SpecError
 from specs.record import Header, Line, encode
 from suites import drawing
-from suites.collect import CONFORMANCE, RECORDS, CaseItem, Conformance, ScenarioFile
+from suites.items import SCHEDULE, CaseItem, ScenarioFile, marks
+from suites.outcome import RECORDS
 from suites.progress import Progress
 from suites.recording import Recording, header
+from suites.schedule import Schedule
 from suites.shares import SHARES, ByShare, Shares
 
 ROOT = Path(__file__).parent
@@ -31,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     help="implementations under test; all: every one")
     group.addoption("--targets", default=str(targets_.FILE), metavar="FILE",
                     help="what they are; default fixtures/targets.yaml")
+    group.addoption("--allow-drift", action="store_true",
+                    help="observations that differ from the platform's baseline do not fail")
     group.addoption("--results", default="reports/out/results.jsonl", metavar="FILE", help="where results are written")
 
 
@@ -40,10 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         hypothesis.settings.load_profile("drawn-anew")
     try:
-        config.stash[CONFORMANCE] = conformance = Conformance(chosen(config))
+        config.stash[SCHEDULE] = schedule = Schedule(chosen(config), config.getoption("--allow-drift"))
     except SpecError as error:
         raise pytest.UsageError(str(error)) from None
-    for mark in conformance.marks():
+    for mark in marks(schedule.clauses):
         config.addinivalue_line("markers", mark)
 
 
@@ -80,7 +84,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A drawn test runs once on each target."""
     if "drawn" in metafunc.fixturenames:
-        metafunc.parametrize("drawn", list(metafunc.config.stash[CONFORMANCE].targets), indirect=True)
+        metafunc.parametrize("drawn", list(metafunc.config.stash[SCHEDULE].targets), indirect=True)
 
 
 @pytest.fixture
@@ -93,10 +97,18 @@ def drawn(request: pytest.FixtureRequest) -> drawing.Drawn:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Target by target; cases that wait come last: they are begun first, and have waited meanwhile."""
     if ROOT / "suites" in {Path(arg).resolve() for arg in config.args}:
-        config.stash[CONFORMANCE].refuse_unmatched(items)
-    order = list(config.stash[CONFORMANCE].targets)
+        refuse_unmatched(config.stash[SCHEDULE], items)
+    order = list(config.stash[SCHEDULE].targets)
     items.sort(key=lambda item: (order.index(target) if (target := target_of(item)) else -1,
                                  isinstance(item, CaseItem) and item.waits))
+
+
+def refuse_unmatched(schedule: Schedule, items: list[pytest.Item]) -> None:
+    """Stop when an entry of a page has nothing to do with any case; items: those of the whole suite."""
+    cases = {item.case.id: item.case for item in items if isinstance(item, CaseItem)}.values()
+    drawn = {drawing.scenario_of(item) for item in items if drawing.is_drawn(item)}
+    for line in schedule.unmatched(cases, drawn):
+        raise pytest.UsageError(line)
 
 
 def target_of(item: pytest.Item) -> str:
@@ -135,13 +147,13 @@ def played(session: pytest.Session, recording: Recording | None) -> Iterator[Non
 
     recording: of this process; a worker has none.
     """
-    config, conformance = session.config, session.config.stash[CONFORMANCE]
+    config, schedule = session.config, session.config.stash[SCHEDULE]
     try:
-        greetings = conformance.open()
+        greetings = schedule.open()
         config.stash[HEADER] = header(greetings)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         if terminal and terminal.isatty:
-            progress = Progress(terminal, conformance)
+            progress = Progress(terminal, schedule)
             progress.targets(greetings)
             config.pluginmanager.register(progress)
         cases = [item for item in session.items if isinstance(item, CaseItem)]
@@ -149,18 +161,16 @@ def played(session: pytest.Session, recording: Recording | None) -> Iterator[Non
             recording.begin(config.stash[HEADER])
         if is_worker(config):
             shares = config.workerinput[SHARES]  # type: ignore[attr-defined]
-            config.pluginmanager.register(Shares(conformance, cases, shares))
-        elif len(conformance.targets) > 1:
-            conformance.play_ahead(cases)
+            config.pluginmanager.register(Shares(schedule, cases, shares))
         else:
-            conformance.start_waiting(cases)
+            schedule.submit([case.turn for case in cases])
         yield
     finally:
-        conformance.close()
+        schedule.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for line in config.stash[CONFORMANCE].unexplained():
+    for line in config.stash[SCHEDULE].unexplained():
         terminalreporter.write_line(line, yellow=True)
 
 

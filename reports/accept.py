@@ -1,38 +1,44 @@
-"""Today's differences as entries of the platform's page; why they are, a person fills in."""
+"""Today's differences as bugs on the platform's page, and its answers in surveys as its baseline.
+
+Why a bug is there, a person fills in; the baseline is never written by hand.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from reports import page
-from reports.results import plural, read, some
+from reports.results import Run, plural, read, some
 from reports.rows import Clauses
 from reports.words import visible
-from specs import load
+from specs import baseline, load
 from specs.judge import (
     Judgement,
     is_errno,
     judge,
     lateness,
     matches,
+    observations,
     of_checks,
     part,
     reached,
     ret_of,
     spell_departure,
 )
-from specs.model import BOUNDS, Case, Check, Deviation, Entry, Profile, Transcript
+from specs.model import BOUNDS, Case, Check, Deviation, Entry, Observations, Profile, Transcript
 from specs.record import Unreadable
 
 FOLDER = load.HERE / "platforms"
 UNTESTED = ("unsupported", "unresolved")
+HELD = ("conforms", "recorded", "drifted")  # verdicts of checks that a bug has nothing to do with
 NUMBERED = re.compile(r"(inet6?:\S+:)\d+|\b(?!inet)([a-z]+)\d+\b")  # a port that the system chose, a path of the run
 # Words that stand for an address which is another in every run, the narrower first.
 WORDS = {"host": ("loopback", "wildcard", "unchanged"), "port": ("none", "unchanged", "chosen"),
@@ -43,24 +49,56 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="a result file of one target, or FILE@TARGET")
     parser.add_argument("--platform", required=True, metavar="P", help="the page to write to, specs/platforms/P.yaml")
     parser.add_argument("--inherits", metavar="Q", help="the platform that a new page begins from")
+    parser.add_argument("--add", action="store_true", help="where this run differs from the baseline, which is how a "
+                        "race shows, keep both")
 
 
 def run(options: Namespace) -> None:
     known, file = load.clauses(), FOLDER / f"{options.platform}.yaml"
     profile = profile_before(file, options.platform, options.inherits, known)
-    played = one_target(options.file)
+    run_ = one_target(options.file)
+    played = [(record.case(), record.transcript()) for record in run_.records]
     withdrawn = unseen(file, played, profile, known)
-    rest = Profile(profile.platform, profile.manuals, tuple(d for d in profile.deviations if d not in withdrawn))
+    rest = Profile(profile.platform, profile.manuals, tuple(d for d in profile.deviations if d not in withdrawn),
+                   profile.withdrawn)
     judged = [Played(case, transcript, judge(case, transcript, known, rest)) for case, transcript in played]
     found = differences(judged)
     text = file.read_text(encoding="utf-8") if file.exists() else page.new(options.platform, options.inherits)
-    text = page.add(file, text, "conforms", [page.withdrawal(one) for one in withdrawn])
-    text = page.add(file, text, "deviations", [
-        page.entry(one.clause, page.patterns(one.cases, others(one, judged)), one.outcome,
-                   f"{plural(len(one.cases), 'case')}: {one.example}") for one in found if one.outcome])
+    text = page.add(file, text, "without", [page.item(one, "") for one in withdrawals(withdrawn, profile)])
+    text = page.add(file, text, "bugs", list(bugs([one for one in found if one.outcome], judged, profile)))
     file.write_text(text, encoding="utf-8")
-    for line in summary(load.shown(file), len(withdrawn), found, judged):
+    recorded = record(run_, played, profile, known, options.add)
+    for line in [*summary(load.shown(file), len(withdrawn), found, judged), recorded]:
         print(visible(line))
+
+
+# --- The baseline -------------------------------------------------------------------------------------------
+
+
+def record(run_: Run, played: Iterable[tuple[Case, Transcript]], profile: Profile, known: Clauses, add: bool) -> str:
+    """Write what the cases gave where nothing is required, as far as no inherited baseline has it; what was written."""
+    folder = FOLDER.parent / "baselines"
+    own, *above = (dict(baseline.load([one], folder)) for one in profile.manuals)
+    inherited: dict[str, tuple[Observations, ...]] = {}
+    for one in reversed(above):
+        inherited |= one
+    changed = 0
+    for case, transcript in played:
+        seen = observations(case, transcript, known, profile.manuals)
+        before = own.get(case.id, inherited.get(case.id, ()))
+        if not seen or seen in before or (transcript.ended and transcript.ended[0] in ("unsupported", "crashed")):
+            continue
+        own[case.id] = (*before, seen) if add else (seen,)
+        changed += 1
+    (target,) = run_.header.targets.values()
+    file = folder / f"{profile.platform}.jsonl"
+    folder.mkdir(exist_ok=True)
+    systems = {*baseline.seen(file), target.version}
+    file.write_text(baseline.text(profile.platform, systems, own), encoding="utf-8")
+    return f"{load.shown(file)}: {plural(changed, 'case')} recorded"
+
+
+# --- What differs -------------------------------------------------------------------------------------------
 
 
 class Played(NamedTuple):
@@ -77,8 +115,9 @@ class Difference:
 
     clause: str
     outcome: Any
+    wrong: str  # what the first check gives that departs
     example: str
-    cases: list[str] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
 
 
 def profile_before(file: Path, platform: str, inherits: str | None, known: Clauses) -> Profile:
@@ -93,37 +132,48 @@ def profile_before(file: Path, platform: str, inherits: str | None, known: Claus
     return Profile(platform, (platform, *above.manuals), above.deviations)
 
 
-def one_target(file: Path) -> list[tuple[Case, Transcript]]:
+def one_target(file: Path) -> Run:
     run_ = read(file)
     if len(run_.header.targets) > 1:
         raise Unreadable(f"{file} holds {', '.join(run_.header.targets)}; FILE@TARGET names one")
-    return [(record.case(), record.transcript()) for record in run_.records]
-
-
-# --- What differs -------------------------------------------------------------------------------------------
+    return run_
 
 
 def unseen(file: Path, played: Iterable[tuple[Case, Transcript]], profile: Profile,
            known: Clauses) -> list[Deviation]:
     """Inherited entries that no case shows, though some could have: what the platform does not do."""
     inherited = [one for one in profile.deviations if one.file != load.shown(file)]
-    tested: dict[tuple[str, int], bool] = {}
+    tested: dict[Deviation, bool] = {}
     for case, transcript in played:
         verdicts = judge(case, transcript, known, profile).clauses
         for one in profile.of(case):
             if one in inherited and verdicts.get(one.clause, "unsupported") not in UNTESTED:
-                place = one.file, one.line
-                tested[place] = tested.get(place, False) or shows(one, case, transcript, profile, known)
-    gone = [one for one in inherited if tested.get((one.file, one.line)) is False]
-    # `conforms` takes back all entries of a clause and its cases: none of them may have been seen.
-    return [one for one in gone if all(other in gone for other in inherited
-                                       if other.clause == one.clause and set(other.cases) <= set(one.cases))]
+                tested[one] = tested.get(one, False) or shows(one, case, transcript, known[one.clause].force(
+                    profile.manuals))
+    gone = [one for one in inherited if tested.get(one) is False]
+    # What is withdrawn is a place of a bug, with all clauses that it shows in there.
+    return [one for one in gone if not any(tested.get(other) for other in inherited
+                                           if (other.bug, other.place) == (one.bug, one.place))]
 
 
-def shows(deviation: Deviation, case: Case, transcript: Transcript, profile: Profile, known: Clauses) -> bool:
+def withdrawals(gone: Sequence[Deviation], profile: Profile) -> Iterator[dict[str, Any]]:
+    """The entries of `without`: a bug that is not there at all, or the places where it does not show."""
+    for bug in dict.fromkeys(one.bug for one in gone):
+        places = [one.place for one in profile.deviations if one.bug == bug]
+        lost = list(dict.fromkeys(one.place for one in gone if one.bug == bug))
+        if set(places) == set(lost):
+            yield {"bug": bug.name}
+            continue
+        for place in lost:
+            where = {axis: page.only([str(value) for value in values]) for axis, values in place.where}
+            yield {"bug": bug.name, **({"in": page.only(place.scenarios)} if place.scenarios else {}),
+                   **({"where": where} if where else {})}
+
+
+def shows(deviation: Deviation, case: Case, transcript: Transcript, force: str) -> bool:
     """Whether the checks of its clause give what it declares, as far as they were made."""
     made = [one for one in reached(case, transcript)[0] if one.check.clause == deviation.clause]
-    verdicts = of_checks(made, transcript, known[deviation.clause].force(profile.manuals), profile, [deviation])
+    verdicts = of_checks(made, transcript, force, [deviation])
     return "deviates" in verdicts and set(verdicts) <= {"conforms", "deviates"}
 
 
@@ -137,15 +187,16 @@ def differences(judged: Iterable[Played]) -> list[Difference]:
             verdicts = {verdict for verdict, _ in seen}
             if not verdicts & {"fails", "crashed"} and not ("stale" in verdicts and "deviates" in verdicts):
                 continue
-            wrong = next(one for verdict, one in seen if verdict not in ("conforms", "deviates"))
-            outcomes = ["conforms" if verdict in ("conforms", "stale") else
+            wrong = next(one for verdict, one in seen if verdict not in (*HELD, "deviates"))
+            outcomes = ["conforms" if verdict in (*HELD, "stale") else
                         declarable(one.check, one.entry, played.transcript) for verdict, one in seen]
             outcome = None if None in outcomes else outcomes[0] if same(outcomes) else outcomes
             told = spell_departure(case, wrong)
             key = (clause, json.dumps(outcome or told, sort_keys=True))
             line = case.steps[wrong.step].line
-            one = found.setdefault(key, Difference(clause, outcome, f"{told} ({case.file}:{line})"))
-            one.cases.append(case.id)
+            given = wrong.entry.observed["ret"]
+            one = found.setdefault(key, Difference(clause, outcome, given, f"{told} ({case.file}:{line})"))
+            one.cases.append(case)
     return list(found.values())
 
 
@@ -153,10 +204,33 @@ def same(outcomes: Sequence[Any]) -> bool:
     return all(one == outcomes[0] for one in outcomes)
 
 
-def others(one: Difference, judged: Iterable[Played]) -> list[str]:
+def bugs(found: Sequence[Difference], judged: Sequence[Played], profile: Profile) -> Iterator[list[str]]:
+    """The lines of each bug: differences of one clause that begin with the same outcome have one cause."""
+    taken = {one.bug.name for one in profile.deviations}
+    alike: dict[tuple[str, str], list[Difference]] = {}
+    for one in found:
+        alike.setdefault((one.clause, one.wrong), []).append(one)
+    for (clause, wrong), several in alike.items():
+        name = free_name(f"{clause}-gives-{wrong}", taken)
+        taken.add(name)
+        cases = sum(len(one.cases) for one in several)
+        rows = [{**place, clause: one.outcome} for one in several
+                for place in page.places(one.cases, others(one, judged))]
+        yield page.bug(name, f"{plural(cases, 'case')}: {several[0].example}", rows)
+
+
+def free_name(text: str, taken: Collection[str]) -> str:
+    """A name for a bug that none has yet; a person finds a better one."""
+    stem = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if name not in taken)
+
+
+def others(one: Difference, judged: Iterable[Played]) -> list[Case]:
     """The cases that have to do with the clause too and did not do so, or have fewer checks of it."""
     length = len(one.outcome) if isinstance(one.outcome, list | tuple) else 0
-    return [case.id for case, _, judgement in judged if case.id not in one.cases
+    shown = {case.id for case in one.cases}
+    return [case for case, _, judgement in judged if case.id not in shown
             and (judgement.clauses.get(one.clause, "unsupported") not in UNTESTED
                  or (length and one.clause in case.clauses and checks_of(case, one.clause) < length))]
 
@@ -222,9 +296,10 @@ def value_of(key: str, made: Entry, transcript: Transcript) -> Any:
 def summary(file: str, withdrawn: int, found: Sequence[Difference], judged: Sequence[Played]) -> Iterator[str]:
     """What was written, and what only a person can do."""
     written = [one for one in found if one.outcome]
-    cases = {case for one in written for case in one.cases}
+    cases = {case.id for one in written for case in one.cases}
     if written:
-        yield f"{file}: {plural(len(written), 'deviation')} in {plural(len(cases), 'case')}; fill in because and source"
+        number = len({(one.clause, one.wrong) for one in written})
+        yield f"{file}: {plural(number, 'bug')} in {plural(len(cases), 'case')}; fill in because and source"
     if withdrawn:
         yield f"{file}: {plural(withdrawn, 'withdrawal')} of what is inherited and not seen here"
     if not written and not withdrawn:

@@ -130,7 +130,7 @@ class Calls:
 
     def write_checked(self, entry: Entry, checks: Sequence[Check]) -> None:
         """A call with its checks, which may depend on how the attempt before ended."""
-        counted = [check for check in checks if self.force(check) != "unspecified"]
+        counted = [check for check in checks if self.force(check) != "survey"]
         may_block = all("blocks" in check.allowed for check in counted)
         request = Request(entry, self.spelling)
         before = self.last.get((request.verb.name, entry.subject), "")
@@ -168,7 +168,7 @@ class Condition:
 
     def check(self, check: Check, clauses: Clauses, force: str) -> list[str]:
         """The lines that check one clause."""
-        if check.allowed == ("any",):
+        if not check.allowed:
             seen = spell_observed(self.request.entry.observed)
             return [f"/* {comment(check.clause)}: no document settles what it gives; here it was {comment(seen)} */"]
         holds = [text for one in check.allowed if (text := self.holds(one))]
@@ -176,7 +176,7 @@ class Condition:
             holds.append(self.good)
         either = " || ".join(f"({text})" if " && " in text and len(holds) > 1 else text for text in holds)
         cited = clauses[check.clause].cited[0]
-        head = "compare(" if force == "unspecified" else "check("
+        head = "compare(" if force == "survey" else "check("
         parts = [literal(f"{check.clause} ({cited.document} {cited.where}, {force})") + ",",
                  literal(spell_allowed(check.allowed)) + ",", f"{either or '0'});"]
         line = head + " ".join(parts)
@@ -191,7 +191,7 @@ class Condition:
             bounds = [f"took {'>=' if key == 'not-before' else '<='} {seconds_of(allowed[key])}"
                       for key in BOUNDS if key in allowed]
             return " && ".join([*ret, *fields, *bounds])
-        if allowed in ("ok", "blocks", "any"):
+        if allowed in ("ok", "blocks"):
             return self.good if allowed == "ok" else ""
         if allowed == "error":
             return "value == -1"

@@ -15,8 +15,8 @@ from typing import IO, NamedTuple
 from reports import markdown, terminal
 from reports.results import Column, Name, Results, gather, plural
 from reports.sheets import Entry, Sheet
-from reports.words import GLYPHS, departures, instead, shared_name, steady, untimely
-from specs.judge import spell_observed
+from reports.words import GLYPHS, departures, instead, shared_name, untimely
+from specs.judge import normalised, spell_observed
 from specs.model import FAILING
 from specs.record import Record, Unreadable
 
@@ -180,7 +180,7 @@ def rank(record: Record) -> int:
 
 def done(record: Record) -> list[object]:
     """All that the system did where the scenario asks; of the time it took, whether that is within its bounds."""
-    return [(step.text, steady(step.observed, record.names) if step.expected else step.ret,
+    return [(step.text, normalised(step.observed, record.names) if step.expected else step.ret,
              [untimely(step, clause) for clause in step.expected])
             for step in record.steps if step.line and step.verb != "probe"]
 
@@ -198,7 +198,7 @@ def probes(record: Record) -> dict[str, str]:
             (pending.add if step.ret in PENDING else pending.discard)(step.subject)
         elif step.observed.get("revents") or step.observed.get("ready"):
             pending.discard(step.subject)
-        values = steady(step.observed, record.names)
+        values = normalised(step.observed, record.names)
         if step.observe and settled:
             found[step.text] = spell_observed(values)
         elif step.verb == "probe" and settled:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from reports.results import Name
 from reports.words import visible
 from specs import load
-from specs.model import Deviation, pattern_of
+from specs.model import Case
 from specs.record import Unreadable
 
 HEAD = "# yaml-language-server: $schema=../schema/platforms.json\n"
@@ -24,68 +23,74 @@ def new(platform: str, inherits: str | None) -> str:
     return HEAD + f"platform: {platform}\n" + (f"inherits: {inherits}\n" if inherits else "")
 
 
-def entry(clause: str, cases: Sequence[str], observed: Any, comment: str) -> list[str]:
-    """The lines of one deviation, for a person to complete; the comment stands above it."""
+def bug(name: str, comment: str, shows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The lines of one bug, for a person to complete; the comment is above it."""
     comment = f"# {visible(comment)}"
-    return [comment if len(comment) <= WIDTH else comment[:WIDTH - 1] + "…",
-            f"- clause: {clause}", *listing(cases), *outcomes(observed),
-            "  status: bug", '  because: ""', '  source: ""']
+    lines = [comment if len(comment) <= WIDTH else comment[:WIDTH - 1] + "…",
+             f"{name}:", '  because: ""', "  status: bug", '  source: ""', "  shows:"]
+    for row in shows:
+        lines += item(row, "    ")
+    return lines
 
 
-def withdrawal(one: Deviation) -> list[str]:
-    return [f"- clause: {one.clause}", *listing(one.cases)]
-
-
-def listing(cases: Iterable[str]) -> list[str]:
-    """The line of the patterns, or one line each where there are several."""
-    quoted = [json.dumps(text, ensure_ascii=False) for text in cases]
-    if len(quoted) == 1 or sum(map(len, quoted)) < WIDTH // 2:
-        return [f"  cases: [{', '.join(quoted)}]"]
-    return ["  cases:", *(f"    - {text}" for text in quoted)]
-
-
-def outcomes(observed: Any) -> list[str]:
-    """The line of what was observed, or one line each where several make it too long."""
-    line = f"  observed: {flow(observed)}"
-    if isinstance(observed, list) and len(line) > WIDTH:
-        return ["  observed:", *(f"    - {flow(one)}" for one in observed)]
-    return [line]
+def item(row: Mapping[str, Any], indent: str) -> list[str]:
+    """A mapping as an item of a list: in one line, or one line for each key where that is too long."""
+    line = f"{indent}- {flow(dict(row))}"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"{indent}{'  ' if number else '- '}{part}" for number, (key, value) in enumerate(row.items())
+            for part in [f"{key}: {flow(value)}"]]
 
 
 def flow(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=1000, sort_keys=False)
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=1000, sort_keys=False, allow_unicode=True)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def patterns(cases: Sequence[str], others: Collection[str]) -> list[str]:
-    """Few patterns that match all these cases and none of the others that have to do with the clause."""
-    found: list[str] = []
-    left = list(cases)
+# --- where a bug shows --------------------------------------------------------------------------------------
+
+
+def places(cases: Collection[Case], others: Collection[Case]) -> list[dict[str, Any]]:
+    """Few places that hold all these cases and none of the others: scenarios, and the values of their axes."""
+    topics: dict[str, list[Case]] = {}
+    for case in cases:
+        topics.setdefault(case.topic, []).append(case)
+    found: dict[str, tuple[dict[str, Any], list[str]]] = {}
+    for topic, shown in topics.items():
+        every = [*shown, *(case for case in others if case.topic == topic)]
+        for where in boxes(shown, every):
+            found.setdefault(json.dumps(where), (where, []))[1].append(topic)
+    return [{"in": in_ if len(in_) > 1 else in_[0], **({"where": where} if where else {})}
+            for where, in_ in found.values()]
+
+
+def boxes(cases: Sequence[Case], every: Sequence[Case]) -> list[dict[str, Any]]:
+    """Values of axes that select these cases of one scenario from all of them; none where they are all."""
+    values = {axis: list(dict.fromkeys(case.axes.get(axis, "") for case in every)) for axis in every[0].axes}
+    wanted, left, found = {case.id for case in cases}, list(cases), []
     while left:
-        fit = [text for text in candidates(left[0]) if not any(map(pattern_of(text).fullmatch, others))]
-        best = max(fit, key=lambda text: sum(bool(pattern_of(text).fullmatch(case)) for case in left))
-        found.append(best)
-        left = [case for case in left if not pattern_of(best).fullmatch(case)]
+        box = {axis: [left[0].axes.get(axis, "")] for axis in values}
+        for axis, known in values.items():
+            for wider in (known, *([*box[axis], value] for value in known)):
+                if selected(box | {axis: wider}, every) <= wanted:
+                    box[axis] = list(dict.fromkeys([*box[axis], *wider]))
+        held = selected(box, every)
+        found.append({axis: only(box[axis]) for axis, known in values.items() if set(box[axis]) != set(known)})
+        left = [case for case in left if case.id not in held]
     return found
 
 
-def candidates(case: str) -> Iterator[str]:
-    """Patterns that match a case, the widest first: its file, its scenario, some of its axes bound, itself.
+def selected(box: Mapping[str, Collection[str]], every: Iterable[Case]) -> set[str]:
+    return {case.id for case in every if all(case.axes.get(axis, "") in values for axis, values in box.items())}
 
-    Drawn scenarios are known by name only, so that their file is no pattern.
-    """
-    path, name = case.removeprefix("suites/").partition("::")[0], Name.of(case)
-    if path.endswith(".yaml"):
-        yield f"{path}::*"
-    if name.variant:
-        yield f"{path}::{name.scenario}[*"
-        words = name.variant.split("-")
-        for number in range(1, min(len(words), 6)):
-            for bound in itertools.combinations(range(len(words)), number):
-                kept = [word if at in bound else "*" for at, word in enumerate(words)]
-                thinned = [word for at, word in enumerate(kept) if word != "*" or kept[at - 1:at] != ["*"]]
-                yield f"{path}::{name.scenario}[{'-'.join(thinned)}]"
-    yield case.removeprefix("suites/")
+
+def only(values: Sequence[str]) -> Any:
+    """One value, or a list of them; numbers are numbers."""
+    plain = [int(value) if re.fullmatch(r"-?(0|[1-9]\d*)", value) else value for value in values]
+    return plain[0] if len(plain) == 1 else plain
+
+
+# --- the text of a page -------------------------------------------------------------------------------------
 
 
 def add(file: Path, text: str, key: str, items: Sequence[Sequence[str]]) -> str:
@@ -99,7 +104,7 @@ def add(file: Path, text: str, key: str, items: Sequence[Sequence[str]]) -> str:
     if key not in nodes:
         return text + f"{key}:\n" + indented(items, 2)
     name, block = nodes[key]
-    if not isinstance(block, yaml.SequenceNode) or block.flow_style:
+    if not isinstance(block, yaml.CollectionNode) or block.flow_style:
         raise Unreadable(f"{load.shown(file)}:{name.start_mark.line + 1}: {key} is no block of entries, a line each; "
                          "nothing can be added to it")
     lines = text.splitlines(keepends=True)

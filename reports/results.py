@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from specs.record import Footer, Header, Line, Record, Target, Unreadable, decode, encode
+from specs.record import SCHEMA, Footer, Header, Line, Record, Target, Unreadable, decode, encode
 
 # --- One file -----------------------------------------------------------------------------------------------
 
@@ -89,9 +89,12 @@ def lines(file: Path) -> Iterator[tuple[int, Line]]:
         content = file.read_bytes().splitlines(keepends=True)
     except OSError as error:
         raise Unreadable(f"{file}: {error.strerror}") from None
+    schema = SCHEMA
     for number, line in enumerate(content, 1):
         try:
-            yield number, decode(line)
+            item = decode(line, schema)
+            schema = item.schema if isinstance(item, Header) else schema
+            yield number, item
         except ValueError as error:
             if 1 < number == len(content) and not line.endswith(b"\n"):
                 return  # the writer was stopped in the middle of this line: torn, not wrong

@@ -24,8 +24,9 @@ CASES_WIDTH = 5
 CELL_WIDTHS = 13, 28  # what cells need at least, and at best: `· unsupported`, `≠ deviates 1/2 ECONNREFUSED`
 
 STYLES: Mapping[str, str] = {
-    "conforms": "green", "deviates": "cyan", "open": "blue", "fails": "bold red", "stale": "magenta",
-    "crashed": "bold white on red", "unresolved": "yellow", "unsupported": "dim", "not tested": "dim",
+    "conforms": "green", "deviates": "cyan", "recorded": "blue", "drifted": "bold red", "fails": "bold red",
+    "stale": "magenta", "crashed": "bold white on red", "unresolved": "yellow", "unsupported": "dim",
+    "not tested": "dim",
 }
 
 

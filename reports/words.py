@@ -6,17 +6,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from reports.results import Name, some
-from specs.judge import lateness, ret_of, spell_allowed, spell_declared, spell_timed
+from specs.judge import lateness, normalised, ret_of, spell_allowed, spell_declared, spell_timed
 from specs.model import Clause
 from specs.record import Declared, PlannedStep, PlayedStep, Record
 
 GLYPHS: Mapping[str, str] = {
-    "conforms": "✓", "deviates": "≠", "open": "○", "fails": "✗", "stale": "!", "crashed": "‼",
+    "conforms": "✓", "deviates": "≠", "drifted": "↯", "recorded": "○", "fails": "✗", "stale": "!", "crashed": "‼",
     "unresolved": "?", "unsupported": "·",
 }
-
-ADDRESSES = frozenset({"name", "sockname", "peername"})  # what comes back and is an address
-
 
 def shared_name(scenario: str, cases: Sequence[str]) -> str:
     """One name for variants of a scenario: `stream/EISCONN::twice[inet, inet6]`."""
@@ -53,7 +50,7 @@ def departures(record: Record) -> list[tuple[str, str, str]]:
 def departure(step: PlayedStep, clause: str, names: Mapping[str, str]) -> str:
     """What a check observed, if it is not what the clause names: an errno, or the fields that came back; too late."""
     expected, late = step.allowed(clause), untimely(step, clause)
-    fields = {key: item for key, item in steady(step.observed, names).items() if key != "ret"}
+    fields = {key: item for key, item in normalised(step.observed, names).items() if key != "ret"}
     if step.ret in [ret_of(one) for one in expected if isinstance(one, str) or "errno" in one or not fields]:
         return f"{step.ret} {late}" if late else ""
     if "error" in expected and step.ret.startswith("E"):
@@ -82,23 +79,6 @@ def expectation(step: PlannedStep, clause: str) -> str:
     """What the clause allows, and on what that depends: `{ready: output}, after EINPROGRESS`."""
     after = [f"after {spell_allowed(step.after)}"] if step.after else []
     return ", ".join([spell_allowed(step.allowed(clause)), *after])
-
-
-def steady(observed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
-    """What came back, told as in any other run: no port or path that was chosen in this one, no reason of a crash."""
-    return {key: role(item, names) if key in ADDRESSES else item for key, item in observed.items() if key != "reason"}
-
-
-def role(address: str, names: Mapping[str, str]) -> str:
-    """The given thing that has the address; else `inet:127.0.0.1:*`, `unix:*`, or a word such as `unnamed`."""
-    owner = next((name for name, held in names.items() if held == address), "")
-    family, _, rest = address.partition(":")
-    if owner or not rest:
-        return owner or address
-    if family in ("inet", "inet6"):
-        host, _, port = rest.rpartition(":")
-        return f"{family}:{host}:{'0' if port == '0' else '*'}"
-    return f"{family}:*"
 
 
 def citations(clause: Clause) -> str:

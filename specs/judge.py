@@ -18,6 +18,7 @@ from specs.model import (
     Clause,
     Deviation,
     Entry,
+    Observations,
     Observed,
     Profile,
     Step,
@@ -28,6 +29,7 @@ from specs.model import (
 
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 WILDCARD = ("0.0.0.0", "::", "::ffff:0.0.0.0")
+ADDRESSES = ("name", "sockname", "peername")  # fields that are an address
 LONG_S = 1.0  # a call that takes longer is shown with its time
 
 
@@ -57,10 +59,14 @@ def judge(case: Case, transcript: Transcript, clauses: Mapping[str, Clause], pro
     steps: dict[int, dict[str, str]] = {}
     for clause in case.clauses:
         checks = [one for one in made if one.check.clause == clause]
-        found = of_checks(checks, transcript, clauses[clause].force(profile.manuals), profile,
+        found = of_checks(checks, transcript, clauses[clause].force(profile.manuals),
                           [d for d in declared if d.clause == clause and d.observed != "unresolved"])
         for one, verdict in zip(checks, found, strict=True):
             steps.setdefault(one.step, {})[clause] = verdict
+    drift, known = compare(case, transcript, clauses, profile)
+    for index in drift:
+        steps[index] = {clause: "drifted" if verdict == "recorded" else verdict
+                        for clause, verdict in steps.get(index, {}).items()}
     departures = [(verdict, one) for one in made
                   if (verdict := steps[one.step][one.check.clause]) not in ("conforms", "stale")]
     ended, why = transcript.ended or ("unresolved", unmet)
@@ -68,17 +74,24 @@ def judge(case: Case, transcript: Transcript, clauses: Mapping[str, Clause], pro
         return Judgement("unsupported", dict.fromkeys(case.clauses, "unsupported"), steps, why, declared)
     # A check that nothing led to any more after a departure was not tested; without one its state was not reached.
     died = ended == "crashed" and not at_check(case, transcript)
-    missed = "crashed" if died else "unsupported" if departures else ended
+    # Where the baseline has what comes of an observation, that led to no other state.
+    led = [one for one in departures if one[0] != "recorded" or case.id not in profile.baseline]
+    missed = "crashed" if died else "unsupported" if led or known else ended
     verdicts = {clause: verdict for clause in case.clauses
                 if (verdict := of_clause(clause, case, transcript, steps, missed, declared))}
     if not verdicts:  # no check depends on an attempt that ended so
         verdicts, why = dict.fromkeys(case.clauses, "unsupported"), why or "no check is about an attempt that ends so"
-    verdict = worst([*verdicts.values(), *(["crashed"] if died else [])])
-    reason = next((spell_departure(case, one) for its, one in departures if its == verdict), "")
-    if verdict in ("crashed", "unresolved") and why:
+    # What is only recorded is no verdict where there are checks.
+    counted = [one for one in verdicts.values() if one != "recorded"] or ["recorded"]
+    verdict = worst([*counted, *(["crashed"] if died else []), *(["drifted"] if drift else [])])
+    reason = next((spell_departure(case, one) for its, one in departures if its == verdict != "recorded"), "")
+    if verdict == "drifted":
+        reason = next(f"{spell(case.steps[index], entry)}, recorded: {before}" for index, before in drift.items()
+                      if (entry := transcript.of_step(index)))
+    elif verdict in ("crashed", "unresolved") and why:
         reason = why
     elif verdict == "unsupported":
-        reason = next((d.because for d in declared if d.observed == "unresolved"), why)
+        reason = next((d.bug.because for d in declared if d.observed == "unresolved"), why)
     elif verdict == "stale":
         reason = "; ".join(f"{d.file}:{d.line} declares {spell_declared(d.observed)}" for d in declared
                            if verdicts.get(d.clause) == "stale")
@@ -103,51 +116,97 @@ def reached(case: Case, transcript: Transcript) -> tuple[list[Made], str]:
 
 
 def at_check(case: Case, transcript: Transcript) -> bool:
-    """Whether the last call made was one that is judged, so that its own verdict tells of its death."""
+    """Whether the last call made was one that is judged, so that its own verdict reports its death."""
     last = transcript.entries[-1].step if transcript.entries else None
     return last is not None and bool(case.steps[last].checks) and not only_observed(case, last, transcript)
 
 
 def only_observed(case: Case, index: int, transcript: Transcript) -> bool:
-    """Whether a step is recorded and no more: a probe, an observation, a check of an attempt that ended otherwise."""
+    """Whether a step has no clause that counts: a probe, an observation, a check of an attempt that ended otherwise."""
     step, attempt = case.steps[index], None
     if step.after and (at := case.attempt(index)) is not None:
         attempt = transcript.of_step(at)
-    return step.verb == "probe" or step.observe or (attempt is not None and attempt.observed["ret"] not in step.after)
+    ended_otherwise = attempt is not None and attempt.observed["ret"] not in step.after
+    return step.verb == "probe" or (step.observe and not step.checks) or ended_otherwise
 
 
-def of_checks(made: Sequence[Made], transcript: Transcript, force: str, profile: Profile,
-              entries: Sequence[Deviation]) -> list[str]:
-    """The verdict of each check of a clause: conforms, deviates, stale, open, fails or crashed.
+def is_observation(case: Case, index: int, transcript: Transcript, clauses: Mapping[str, Clause],
+                   manuals: Sequence[str]) -> bool:
+    """Whether nothing is required of a step on a platform with these manuals: its outcome is recorded."""
+    checks = case.steps[index].checks
+    return only_observed(case, index, transcript) or (
+        bool(checks) and all(clauses[check.clause].force(manuals) == "survey" for check in checks))
 
-    An entry declares what they give, in order; of several entries that one counts which is followed furthest. What no
-    document settles binds a platform by its own page alone: whoever imitates another can differ there.
+
+def observations(case: Case, transcript: Transcript, clauses: Mapping[str, Clause],
+                 manuals: Sequence[str]) -> Observations:
+    """What a case gave where nothing is required, by step number; of a survey, too, that its state was not reached.
+
+    A case in which something is required is never excused by what a baseline has.
     """
-    free = force == "unspecified" and not any(profile.owns(d) for d in entries)
-    alone = [of_check(one, transcript, force, free) for one in made]
+    found = {str(entry.step + 1): spell_observed(normalised(entry.observed, transcript.names))
+             for entry in transcript.entries
+             if entry.step is not None and is_observation(case, entry.step, transcript, clauses, manuals)}
+    surveys = all(clauses[clause].force(manuals) == "survey" for clause in case.clauses)
+    lost = surveys and transcript.ended is not None and transcript.ended[0] == "unresolved"
+    return found | ({"unresolved": ""} if lost else {})
+
+
+def compare(case: Case, transcript: Transcript, clauses: Mapping[str, Clause],
+            profile: Profile) -> tuple[dict[int, str], bool]:
+    """The first observation that differs from the platform's baseline, and what that has; whether it ends as there.
+
+    A case whose calls the target lacks says nothing, and one that ended in a crash says that.
+    """
+    recorded = profile.baseline.get(case.id, ())
+    if not recorded or (transcript.ended and transcript.ended[0] in ("unsupported", "crashed")):
+        return {}, False
+    seen = observations(case, transcript, clauses, profile.manuals)
+    if seen in recorded:
+        return {}, "unresolved" in seen
+    first, before = max(((differs_at(seen, one), one) for one in recorded), key=lambda pair: pair[0])
+    return ({first: before.get(str(first + 1), "nothing")} if str(first + 1) in seen else {}), False
+
+
+def differs_at(seen: Observations, recorded: Observations) -> int:
+    """The index of the first step that two runs of a case differ in; behind the last where no step differs."""
+    numbers = sorted(int(number) for number in seen.keys() | recorded.keys() if number.isdecimal())
+    differing = (number - 1 for number in numbers if seen.get(str(number)) != recorded.get(str(number)))
+    return next(differing, max(numbers, default=0))
+
+
+def of_checks(made: Sequence[Made], transcript: Transcript, force: str, entries: Sequence[Deviation]) -> list[str]:
+    """The verdict of each check of a clause: conforms, deviates, stale, recorded, fails or crashed.
+
+    An entry declares what they give, in order; of several entries that one counts which is followed furthest.
+    """
+    alone = [of_check(one, transcript, force) for one in made]
     found = []
     for entry in entries:
         declared = [entry.at(position) for position in range(len(made))]
         found.append([
-            ("stale" if outcome != "conforms" and not free else "conforms") if verdict == "conforms"
+            ("stale" if outcome != "conforms" else verdict) if verdict in ("conforms", "recorded")
             else "deviates" if matches(outcome, one.entry, transcript) else verdict
             for outcome, one, verdict in zip(declared, made, alone, strict=True)])
     return max(found, key=followed, default=alone)
 
 
-def of_check(made: Made, transcript: Transcript, force: str, free: bool) -> str:
+def of_check(made: Made, transcript: Transcript, force: str) -> str:
     """The verdict of one check where nothing is declared. What may fail may succeed too."""
     allowed, ret = made.check.allowed, made.entry.observed["ret"]
+    if force == "survey":
+        return "crashed" if ret == "crashed" else "recorded"
     if any(matches(one, made.entry, transcript) for one in allowed):
         return "conforms"
     if force == "may" and ret == "ok" and all(map(is_errno, allowed)):
         return "conforms"
-    return "crashed" if ret == "crashed" else "open" if free else "fails"
+    return "crashed" if ret == "crashed" else "fails"
 
 
 def followed(verdicts: Sequence[str]) -> int:
     """How many checks give what is declared of them before one does not."""
-    return next((n for n, verdict in enumerate(verdicts) if verdict not in ("conforms", "deviates")), len(verdicts))
+    return next((n for n, verdict in enumerate(verdicts) if verdict not in ("conforms", "deviates", "recorded")),
+                len(verdicts))
 
 
 def of_clause(clause: str, case: Case, transcript: Transcript, steps: Mapping[int, Mapping[str, str]], missed: str,
@@ -165,11 +224,31 @@ def of_clause(clause: str, case: Case, transcript: Transcript, steps: Mapping[in
     return "stale" if verdict == "conforms" and any(d.clause == clause for d in declared) else verdict
 
 
+# --- what a run has in common with any other ------------------------------------------------------------------
+
+
+def normalised(observed: Observed, names: Mapping[str, str]) -> dict[str, str]:
+    """An outcome as any other run has it: without ports and paths that were chosen in this one, or a crash's reason."""
+    return {key: role(item, names) if key in ADDRESSES else item for key, item in observed.items() if key != "reason"}
+
+
+def role(address: str, names: Mapping[str, str]) -> str:
+    """The fixture that has the address; else `inet:127.0.0.1:*`, `unix:*`, or a word such as `unnamed`."""
+    owner = next((name for name, held in names.items() if held == address), "")
+    family, _, rest = address.partition(":")
+    if owner or not rest:
+        return owner or address
+    if family in ("inet", "inet6"):
+        host, _, port = rest.rpartition(":")
+        return f"{family}:{host}:{'0' if port == '0' else '*'}"
+    return f"{family}:*"
+
+
 # --- outcomes -----------------------------------------------------------------------------------------------
 
 
 def matches(allowed: Allowed, entry: Entry, transcript: Transcript) -> bool:
-    """Whether a call's outcome is one that is allowed; "any" allows none: it marks what no document settles."""
+    """Whether a call's outcome is one that is allowed."""
     ret = entry.observed["ret"]
     if not (ret.startswith("E") if allowed == "error" else ret == ret_of(allowed)) or lateness(allowed, entry.seconds):
         return False
@@ -294,7 +373,7 @@ def spell_observed(observed: Observed) -> str:
 
 def spell_allowed(allowed: Sequence[Allowed]) -> str:
     """EISCONN, or 0, or {revents: POLLOUT}, or ETIMEDOUT within 30 s; several joined by 'or'."""
-    words = {"ok": "0", "any": "what no document settles", "error": "any errno"}
+    words = {"ok": "0", "error": "any errno"}
     return " or ".join(words.get(one, one) if isinstance(one, str) else spell_fields(one) for one in allowed)
 
 

@@ -19,20 +19,26 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 import jsonschema
 import yaml
 
+from specs import baseline
 from specs.model import (
     BOUNDS,
     SYNONYMS,
     Allowed,
+    Bug,
     Case,
     Check,
     Citation,
     Clause,
     Deviation,
     Given,
+    Place,
     Profile,
+    Span,
     SpecError,
     Step,
     Vocabulary,
+    Withdrawal,
+    label,
     pattern_of,
     seconds_of,
 )
@@ -359,10 +365,10 @@ class Reader:
         self.refer(verb, entry[verb], operands, line)
         expects = self.expects(verb, entry["expect"], entry.get("clause"), line) if "expect" in entry else []
         for key in ("clause", "after"):
-            if key in entry and not expects:
+            if key in entry and not expects and "observe" not in entry:
                 fail(self.file, line, f"{'a clause' if key == 'clause' else repr(key)} without 'expect' judges nothing")
-        if "observe" in entry and expects:
-            fail(self.file, line, "'observe' says that nothing is expected, so 'expect' has no place beside it")
+        if "observe" in entry:
+            expects = self.surveys(entry, line)
         after = tuple(SYNONYMS.get(one, one) for one in listed(entry.get("after", ())))
         return Draft(verb, entry[verb], operands, expects, line, after, "observe" in entry)
 
@@ -395,10 +401,22 @@ class Reader:
         for id_, value in expects:
             if id_ not in self.known:
                 fail(self.file, line, f"no clause {id_!r}; {nearest(id_, self.known)}")
+            if self.known[id_].is_survey:
+                fail(self.file, line, f"{id_} requires nothing; instead of 'expect' the step has 'observe: true'")
             for outcome in value.values() if self.axis_of(value) else (value,):
                 for one in listed(outcome):
                     self.outcome(verb, one, line)
         return expects
+
+    def surveys(self, entry: Map, line: int) -> list[tuple[str, Any]]:
+        """The clause of an observation, if that requires nothing; under one that obliges it is just recorded."""
+        for key in ("expect", "after"):
+            if key in entry:
+                fail(self.file, line, f"'observe' says that nothing is expected, so {key!r} has no place beside it")
+        clause = str(entry.get("clause", self.default))
+        if "clause" in entry and (clause not in self.known or not self.known[clause].is_survey):
+            fail(self.file, line, f"{clause} is no clause of a survey; an observation has one of these, or none")
+        return [(clause, ())] if clause in self.known and self.known[clause].is_survey else []
 
     def axis_of(self, table: Any) -> str | None:
         """The axis whose values are the keys of a table; every value must have its outcome."""
@@ -502,17 +520,6 @@ def spelt_out(verb: str, operands: dict[str, Any]) -> tuple[str, dict[str, Any]]
     return verb, {**fixed, **({"to": operands["to"]} if verb == "connect" else {})}
 
 
-def label(axis: str, value: Any) -> str:
-    """How a bound axis shows in a case id: inet6, stream, epoll, namelen15."""
-    if isinstance(value, int):
-        return f"{axis}{value}"
-    word = str(value)
-    for prefix in ("AF_", "SOCK_"):
-        if word.startswith(prefix) and word != "SOCK_NONBLOCK":
-            word = word[len(prefix):]
-    return word.replace("v4-mapped", "mapped") if word == "v4-mapped" else word.lower().replace("_", "")
-
-
 def nearest(word: str, known: Iterable[str]) -> str:
     """What was perhaps meant."""
     close = difflib.get_close_matches(word, list(known), 3, 0.5)
@@ -523,28 +530,56 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def profile(platform: str, known: Mapping[str, Clause], folder: Path = HERE / "platforms") -> Profile:
-    """A platform's page with what it inherits: its own entries first, without what it withdraws."""
+    """A platform's page with what it inherits: its own entries first."""
     chain = list(pages(platform, folder))
     found: list[Deviation] = []
+    withdrawn: list[Withdrawal] = []
     for file, page in reversed(chain):
-        for i, entry in enumerate(page.get("conforms", ())):
-            kept = [one for one in found if not withdraws(entry, one)]
-            if len(kept) == len(found):
-                fail(file, page["conforms"].lines[i], f"nothing inherited deviates from {entry['clause']} so")
-            found = kept
+        names = {one.bug.name for one in found}
+        for entry in page.get("without", ()):
+            if entry["bug"] not in names:
+                what = f"no inherited page has a bug {entry['bug']!r}"
+                fail(file, entry.line, f"{what}; it is one of {listing(names) or 'none'}")
+            withdrawn.append(Withdrawal(entry["bug"], place(file, entry), file, entry.line))
         found = [*deviations(file, page, known), *found]
-    return Profile(platform, tuple(page["platform"] for _, page in chain), tuple(found))
+    manuals = tuple(page["platform"] for _, page in chain)
+    return Profile(platform, manuals, tuple(found), tuple(withdrawn),
+                   baseline.load(manuals, folder.parent / "baselines"))
 
 
 def deviations(file: str, page: Map, known: Mapping[str, Clause]) -> Iterator[Deviation]:
-    """The entries of one page."""
-    for i, entry in enumerate(page.get("deviations", ())):
-        line = page["deviations"].lines[i]
-        if entry["clause"] not in known:
-            fail(file, line, f"no clause {entry['clause']!r}; {nearest(entry['clause'], known)}")
-        observed = declared(file, entry["observed"], entry.lines["observed"])
-        yield Deviation(entry["clause"], observed, entry["status"], entry["because"], entry["source"],
-                        tuple(entry.get("cases", ("*",))), file, line)
+    """What the bugs of one page make the checks of clauses give."""
+    for name, body in page.get("bugs", {}).items():
+        bug = Bug(name, body["status"], body["because"], body["source"], file, page["bugs"].lines[name])
+        for entry in body["shows"]:
+            clauses = [key for key in entry if key not in ("in", "where")]
+            if not clauses:
+                fail(file, entry.line, f"{name}: where it shows, a clause and what its checks give is wanted")
+            for clause in clauses:
+                line = entry.lines[clause]
+                if clause not in known:
+                    fail(file, line, f"no clause {clause!r}; {nearest(clause, known)}")
+                yield Deviation(bug, clause, declared(file, entry[clause], line), place(file, entry), line)
+
+
+def place(file: str, entry: Map) -> Place:
+    """Where an entry of a page holds."""
+    where = tuple((axis, tuple(value_of(file, str(one), entry.line) for one in listed(values)))
+                  for axis, values in entry.get("where", {}).items())
+    return Place(tuple(listed(entry.get("in", ()))), where)
+
+
+def value_of(file: str, value: str, line: int) -> str | Span:
+    """A value of an axis, or a range of numbers such as 0..15, ..-1 or 256.."""
+    ends = re.fullmatch(r"(-?\d+)?\.\.(-?\d+)?", value)
+    if not ends:
+        return value
+    span = Span(*(int(end) if end else None for end in ends.groups()))
+    if span.first is None and span.last is None:
+        fail(file, line, f"where: {value} has no end")
+    if span.first is not None and span.last is not None and span.first >= span.last:
+        fail(file, line, f"where: {value} is no range from a number to a greater one")
+    return span
 
 
 def declared(file: str, observed: Any, line: int) -> Allowed | tuple[Allowed, ...]:
@@ -579,11 +614,6 @@ def is_observed(outcome: Any) -> bool:
     return validator("scenarios", kind).is_valid(outcome) or (kind == "outcome" and bool(BEYOND.fullmatch(outcome)))
 
 
-def withdraws(entry: Map, deviation: Deviation) -> bool:
-    """Whether an entry of `conforms` takes a deviation back; without cases it takes back all of its clause."""
-    return entry["clause"] == deviation.clause and set(deviation.cases) <= set(entry.get("cases", deviation.cases))
-
-
 def pages(platform: str, folder: Path) -> Iterator[tuple[str, Map]]:
     """A platform's page, then those it inherits."""
     seen: list[str] = []
@@ -606,25 +636,30 @@ def pages(platform: str, folder: Path) -> Iterator[tuple[str, Map]]:
 
 
 def unmatched(profile_: Profile, every: Sequence[Case], drawn: Collection[str] = ()) -> Iterator[str]:
-    """One line for each pattern of a profile's entries that no case has to do with, or that declares too many outcomes.
+    """One line for each entry of a page that matches no case of its clause, or declares too many outcomes.
 
     drawn: scenarios whose cases are drawn while the suite runs, as `suites/FILE::scenario`.
     """
-    checks: dict[str, Counter[str]] = {}  # clause -> case -> how often it is checked there
+    checks: dict[str, list[tuple[Case, int]]] = {}  # clause -> cases, and how often each checks it
     for case in every:
-        for clause in (check.clause for step in case.steps for check in step.checks):
-            checks.setdefault(clause, Counter())[case.id] += 1
+        for clause, count in Counter(check.clause for step in case.steps for check in step.checks).items():
+            checks.setdefault(clause, []).append((case, count))
+    topics = {one.removeprefix("suites/").replace(".py::", "::") for one in drawn}
     for deviation in profile_.deviations:
-        known = checks.get(deviation.clause, Counter())
-        few = next((case for case, count in known.items() if count < len(deviation.outcomes)
-                    and deviation.applies(case)), "")
+        met = [(case, count) for case, count in checks.get(deviation.clause, ()) if deviation.place.holds(case)]
+        where = f"{deviation.file}:{deviation.line}: {deviation.bug.name}"
+        few = next(((case, count) for case, count in met if count < len(deviation.outcomes)), None)
         if few:
-            yield (f"{deviation.file}:{deviation.line}: {len(deviation.outcomes)} outcomes for the {known[few]} checks "
-                   f"of {deviation.clause} in {few}")
-        for text in deviation.cases:
-            if "suites/" + text.partition("[")[0] not in drawn and not any(map(pattern_of(text).fullmatch, known)):
-                yield (f"{deviation.file}:{deviation.line}: the deviation from {deviation.clause} "
-                       f"matches no case with {text}")
+            yield (f"{where}: {len(deviation.outcomes)} outcomes for the {few[1]} checks of {deviation.clause} "
+                   f"in {few[0].id}")
+        for scenario in deviation.place.scenarios or ("*",):
+            pattern = pattern_of(scenario)
+            if not any(pattern.fullmatch(case.topic) for case, _ in met) and not any(map(pattern.fullmatch, topics)):
+                yield f"{where}: no case of {deviation.clause} in {scenario} is such"
+        for axis, values in deviation.place.where:
+            for value in values:
+                if met and not any(case.has(axis, value) for case, _ in met):
+                    yield f"{where}: no case has {axis} {value}"
 
 
 def targets(path: Path) -> Map:

@@ -13,18 +13,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from specs.verbs import VERBS
 
 # Worst first: the verdict of several checks is the first of these that any of them has.
-VERDICTS = ("crashed", "fails", "stale", "unresolved", "deviates", "open", "conforms", "unsupported")
-FAILING = frozenset({"crashed", "fails", "stale", "unresolved"})  # what somebody has to look at
-FORCES = ("shall", "may", "unspecified")
-STATUSES = ("documented", "bug", "unspecified")
+VERDICTS = ("crashed", "fails", "stale", "unresolved", "drifted", "deviates", "conforms", "recorded", "unsupported")
+FAILING = frozenset({"crashed", "fails", "stale", "unresolved", "drifted"})  # what has to be looked at
+FORCES = ("shall", "may", "survey")  # survey: nothing is required; what a platform answers is recorded
+STATUSES = ("documented", "bug", "choice")
 
 # Documents that bind every platform; the others are the manuals of one.
-COMMON = ("illumos", "posix-2017", "unspecified")
+COMMON = ("illumos", "posix-2017", "survey")
 
 # Two names of one errno: the POSIX name stands for both (errno.h lets them have one value).
 SYNONYMS = {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP"}
@@ -32,7 +32,7 @@ SYNONYMS = {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP"}
 # What came back from one call: {"ret": "ok" | ERRNO | "blocks" | "returned=N" | …, field: text}.
 Observed = Mapping[str, str]
 
-# One outcome a document allows: "ok", an errno name, "blocks", "any", or the fields of a successful answer; with bounds
+# One outcome a document allows: "ok", an errno name, "blocks", or the fields of a successful answer; with bounds
 # of time ({"within": "30s"}) those of a failure too: {"errno": "ETIMEDOUT", "not-before": "1s"}.
 Allowed = str | Mapping[str, Any]
 
@@ -60,15 +60,20 @@ class Clause:
     file: str
     line: int
 
+    @property
+    def is_survey(self) -> bool:
+        """Whether it requires nothing of any platform."""
+        return all(citation.force == "survey" for citation in self.cited)
+
     def force(self, manuals: Sequence[str]) -> str:
-        """How strongly it binds a platform: what only other platforms' manuals state leaves it unspecified."""
+        """How strongly it binds a platform: what only other platforms' manuals state does not."""
         binding = (c.force for c in self.cited if c.document in COMMON or c.document in manuals)
-        return next(binding, "unspecified")
+        return next(binding, "survey")
 
 
 @dataclass(frozen=True)
 class Check:
-    """What one clause allows at one step: any of several outcomes."""
+    """What one clause allows at one step: any of several outcomes; none where it requires nothing (a survey)."""
 
     clause: str
     allowed: tuple[Allowed, ...]
@@ -83,7 +88,7 @@ class Step:
     """One call of a scenario. With checks it is judged; without it is a precondition, unless it is only observed.
 
     after: what the attempt before gives where the checks count, any of these; elsewhere the call is only observed.
-    observe: the call is made and recorded, and nothing depends on it.
+    observe: the call is made and recorded; in a survey it is a check that allows nothing in particular.
     """
 
     verb: str
@@ -118,6 +123,17 @@ class Given:
     line: int
 
 
+def label(axis: str, value: Any) -> str:
+    """How a bound axis shows in a case id: inet6, stream, epoll, namelen15."""
+    if isinstance(value, int):
+        return f"{axis}{value}"
+    word = str(value)
+    for prefix in ("AF_", "SOCK_"):
+        if word.startswith(prefix) and word != "SOCK_NONBLOCK":
+            word = word[len(prefix):]
+    return word.replace("v4-mapped", "mapped") if word == "v4-mapped" else word.lower().replace("_", "")
+
+
 @dataclass(frozen=True)
 class Case:
     """A scenario with its axes bound. axes: axis -> value, of the scenario's own and of lists among its operands."""
@@ -134,6 +150,20 @@ class Case:
     @cached_property
     def id(self) -> str:
         return f"{self.file}::{self.scenario}" + (f"[{self.variant}]" if self.variant else "")
+
+    @property
+    def topic(self) -> str:
+        """The scenario as pages name it: stream/EISCONN::twice."""
+        return f"{self.file.removeprefix('suites/').rpartition('.')[0]}::{self.scenario}"
+
+    def has(self, axis: str, value: str | Span) -> bool:
+        """Whether an axis has a value, or one in a range; a result of an older suite has labels of values only."""
+        if self.axes or not self.variant:
+            bound = self.axes.get(axis, "")
+            return value.holds(bound) if isinstance(value, Span) else bound == value
+        if isinstance(value, Span):
+            return any(value.holds(number) for number in re.findall(rf"\b{axis}(-?[0-9]+)", self.variant))
+        return any(f"-{shown}-" in f"-{self.variant}-" for shown in (label(axis, value), axis + value))
 
     @cached_property
     def clauses(self) -> tuple[str, ...]:
@@ -188,21 +218,65 @@ class Transcript:
         return next((entry for entry in self.entries if entry.step == index), None)
 
 
+class Span(NamedTuple):
+    """The numbers from first to last, both included; None is no bound."""
+
+    first: int | None
+    last: int | None
+
+    def __str__(self) -> str:
+        return "..".join("" if end is None else str(end) for end in self)
+
+    def holds(self, value: str) -> bool:
+        if not value.removeprefix("-").isdecimal():
+            return False
+        return (self.first is None or self.first <= int(value)) and (self.last is None or int(value) <= self.last)
+
+
 @dataclass(frozen=True)
+class Place:
+    """Where a bug shows: scenarios, and the values of their axes.
+
+    scenarios: patterns of names such as stream/EISCONN::twice, `*` is any text; none: every scenario.
+    where: axes, each with the values that it has there.
+    """
+
+    scenarios: tuple[str, ...] = ()
+    where: tuple[tuple[str, tuple[str | Span, ...]], ...] = ()
+
+    def holds(self, case: Case) -> bool:
+        return ((not self.scenarios or any(pattern_of(one).fullmatch(case.topic) for one in self.scenarios))
+                and all(any(case.has(axis, value) for value in values) for axis, values in self.where))
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One cause of what a platform does instead of what documents say."""
+
+    name: str
+    status: str
+    because: str
+    source: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, eq=False)
 class Deviation:
-    """What a platform does instead of what a clause says, in the cases that match any of the patterns.
+    """What a bug makes the checks of one clause give in some cases.
 
     observed: what each check of the clause gives; or, of each in order, what it gives or `conforms`.
     """
 
+    bug: Bug
     clause: str
     observed: Allowed | tuple[Allowed, ...]
-    status: str
-    because: str
-    source: str
-    cases: tuple[str, ...]
-    file: str
+    place: Place
     line: int
+
+    @property
+    def file(self) -> str:
+        return self.bug.file
 
     @property
     def outcomes(self) -> tuple[Allowed, ...]:
@@ -211,9 +285,6 @@ class Deviation:
 
     def at(self, position: int) -> Allowed:
         return declared_at(self.observed, position)
-
-    def applies(self, case_id: str) -> bool:
-        return any(pattern_of(text).fullmatch(case_id) for text in self.cases)
 
 
 def declared_at(observed: Allowed | Sequence[Allowed], position: int) -> Allowed:
@@ -225,31 +296,59 @@ def declared_at(observed: Allowed | Sequence[Allowed], position: int) -> Allowed
 
 @cache
 def pattern_of(text: str) -> re.Pattern[str]:
-    """A pattern over case ids, without the leading `suites/`: `*` is any text, `?` one character, all else itself."""
-    return re.compile("suites/" + re.escape(text).replace(r"\*", ".*").replace(r"\?", "."))
+    """A pattern over names of scenarios: `*` is any text, all else itself."""
+    return re.compile(re.escape(text).replace(r"\*", ".*"))
+
+
+Observations = Mapping[str, str]  # what a case gave where nothing is required: step number -> outcome
+Baseline = Mapping[str, tuple[Observations, ...]]  # case -> what it gave in this or that run
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """What a platform does not do of an inherited bug; without a place, nothing of it."""
+
+    bug: str
+    place: Place
+    file: str
+    line: int
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What one platform declares, inherited entries included. manuals: its own name and those it inherits."""
+    """What one platform declares, the nearest page first. manuals: its own name and those it inherits.
+
+    withdrawn: of each page, what it takes back of those that it inherits. baseline: what it answers in surveys.
+    """
 
     platform: str
     manuals: tuple[str, ...]
     deviations: tuple[Deviation, ...]
+    withdrawn: tuple[Withdrawal, ...] = ()
+    baseline: Baseline = field(default_factory=dict)
 
-    def unexplained(self) -> tuple[Deviation, ...]:
-        """The entries that `accept` wrote and that have no reason or no source yet."""
-        return tuple(one for one in self.deviations if not one.because.strip() or not one.source.strip())
+    def unexplained(self) -> tuple[Bug, ...]:
+        """The bugs that `accept` wrote and that have no reason or no source yet."""
+        bugs = dict.fromkeys(one.bug for one in self.deviations)
+        return tuple(one for one in bugs if not one.because.strip() or not one.source.strip())
 
     def owns(self, deviation: Deviation) -> bool:
-        """Whether an entry stands on the platform's own page, not on one that it inherits."""
+        """Whether an entry is on the platform's own page, not on one that it inherits."""
         return Path(deviation.file).stem == self.platform
 
     def of(self, case: Case) -> tuple[Deviation, ...]:
-        """The entries for a case; of a clause's entries those of the nearest page stand instead of inherited ones."""
-        found = [d for d in self.deviations if d.clause in case.clauses and d.applies(case.id)]
+        """The entries for a case; a clause's entries on the nearest page replace those that it inherits."""
+        found = [d for d in self.deviations
+                 if d.clause in case.clauses and d.place.holds(case) and not self.withdraws(d, case)]
         nearest = {d.clause: d.file for d in reversed(found)}
         return tuple(d for d in found if d.file == nearest[d.clause])
+
+    def withdraws(self, deviation: Deviation, case: Case) -> bool:
+        """Whether a page between the platform and an inherited entry takes it back for a case."""
+        pages = [f"specs/platforms/{name}.yaml" for name in self.manuals]
+        return any(one.bug == deviation.bug.name and one.file != deviation.file and one.place.holds(case)
+                   and (deviation.file not in pages or pages.index(one.file) < pages.index(deviation.file))
+                   for one in self.withdrawn)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from specs import model
 from specs.judge import Judgement
 from specs.model import SYNONYMS, VERDICTS, Allowed, plain
 
-SCHEMA = 1
+SCHEMA = 2
 
 Verdict = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(VERDICTS)})$")]
 Outcome = str | dict[str, Any]
@@ -68,23 +68,29 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
 
 
 class Declared(msgspec.Struct, frozen=True):
-    """The entry of a platform's page that applies to a case. observed: of every check, or of each in order."""
+    """What a platform's page has on a clause of a case. observed: of every check, or of each in order.
+
+    bug: its name there; older suites had none.
+    """
 
     clause: str
     observed: Outcomes
     status: str
     because: str
     source: str
+    bug: str = ""
 
     @classmethod
     def of(cls, entry: model.Deviation) -> Declared:
-        return cls(entry.clause, plain(entry.observed), entry.status, entry.because, entry.source)
+        bug = entry.bug
+        return cls(entry.clause, plain(entry.observed), bug.status, bug.because, bug.source, bug.name)
 
 
 class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A step as the scenario has it. step: its index there; line: in the scenario's file.
 
-    after: what the attempt before gives where it is checked; observe: it is recorded only.
+    after: what the attempt before gives where it is checked. observe: it is recorded only, for a clause that requires
+    nothing if it has one.
     """
 
     text: str
@@ -99,7 +105,7 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     observe: bool = False
 
     def __post_init__(self) -> None:
-        if self.clause and self.expect is None:
+        if self.clause and self.expect is None and not self.observe:
             raise ValueError("`clause` without `expect`")
         if not self.clause:
             msgspec.convert(self.expect or {}, dict[str, Outcomes])  # by clause
@@ -108,7 +114,7 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     def expected(self) -> Mapping[str, Any]:
         """Clause -> what it allows here. Empty for a precondition, a probe or a fixture's call."""
         if self.clause:
-            return {self.clause: self.expect}
+            return {self.clause: [] if self.expect is None else self.expect}
         return self.expect if isinstance(self.expect, dict) else {}
 
     def allowed(self, clause: str) -> tuple[Allowed, ...]:
@@ -188,6 +194,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
     missed: tuple[PlannedStep, ...] = ()
     names: dict[str, str] = {}
     ended: tuple[Verdict, str] | None = None
+    axes: dict[str, str] = {}
 
     @classmethod
     def of(cls, case: model.Case, transcript: model.Transcript, judgement: Judgement, target: str,
@@ -199,7 +206,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
                    tuple(played(case, entry, judgement) for entry in transcript.entries), judgement.reason,
                    round(transcript.seconds, 6), case.revision, case.line,
                    tuple(map(Declared.of, judgement.deviations)), tuple(missed), dict(transcript.names),
-                   transcript.ended)
+                   transcript.ended, dict(case.axes))
 
     def case(self) -> model.Case:
         """The case as the judge takes it. Unreadable: the result lacks something, an older suite wrote it."""
@@ -208,7 +215,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
             raise Unreadable(f"{self.id}: an older suite wrote this result, without what judging it again takes")
         file, _, rest = self.id.partition("::")
         scenario, _, variant = rest.partition("[")
-        return model.Case(file, scenario, self.summary, {}, variant.removesuffix("]"), (),
+        return model.Case(file, scenario, self.summary, self.axes, variant.removesuffix("]"), (),
                           tuple(steps[index].planned() for index in range(len(steps))), self.line)
 
     def transcript(self) -> model.Transcript:
@@ -228,7 +235,9 @@ def planned(index: int, step: model.Step) -> dict[str, Any]:
     """What the scenario has of a step, so that a record can be judged again without it."""
     fields: dict[str, Any] = {"step": index, "line": step.line, "operands": plain(step.operands),
                               "after": step.after, "observe": step.observe}
-    if len(step.checks) == 1:
+    if step.checks and not step.checks[0].allowed:
+        fields["clause"] = step.checks[0].clause
+    elif len(step.checks) == 1:
         fields |= {"expect": one_or_many(step.checks[0].allowed), "clause": step.checks[0].clause}
     elif step.checks:
         fields["expect"] = {check.clause: one_or_many(check.allowed) for check in step.checks}
@@ -257,9 +266,36 @@ def encode(line: Line) -> str:
     return ENCODER.encode(line).decode()
 
 
-def decode(text: str | bytes) -> Line:
-    """A line as a noun; ValueError says what is wrong with it."""
-    line: Line = DECODER.decode(text)
-    if isinstance(line, Header) and line.schema != SCHEMA:
-        raise ValueError(f"schema {line.schema}; these reports read schema {SCHEMA}")
+def decode(text: str | bytes, schema: int = SCHEMA) -> Line:
+    """A line as a noun; ValueError says what is wrong with it. schema: of the file, as its header has it."""
+    old = schema != SCHEMA
+    line: Line = msgspec.convert(upgraded(msgspec.json.decode(text)), Line) if old else DECODER.decode(text)
+    if isinstance(line, Header) and line.schema not in (1, SCHEMA):
+        raise ValueError(f"schema {line.schema}; these reports read schema 1 and {SCHEMA}")
     return line
+
+
+# --- what suites wrote before surveys were told from verdicts (schema 1) ------------------------------------
+
+
+def upgraded(item: Any) -> Any:
+    """A line of schema 1 as schema 2 has it: `open` is recorded, `unspecified` clauses are those of the survey."""
+    if isinstance(item, list):
+        return [upgraded(one) for one in item]
+    if not isinstance(item, dict):
+        return item
+    found = {key.replace("unspecified.", "survey.", 1): upgraded(value) for key, value in item.items()}
+    for key, value in found.items():
+        if value == "open" and (key.startswith("verdict") or "." in key):
+            found[key] = "recorded"
+    if str(found.get("clause", "")).startswith("unspecified."):
+        found["clause"] = found["clause"].replace("unspecified.", "survey.", 1)
+    if isinstance(found.get("expect"), dict) and "clause" not in found:
+        found["expect"] = {clause: one for clause, one in found["expect"].items() if one != "any"}
+    if found.get("expect") == "any":
+        del found["expect"]
+        found |= {"observe": True}
+    if found.get("kind") == "footer":
+        found["counts"] = {target: {word.replace("open", "recorded"): count for word, count in counts.items()}
+                           for target, counts in found["counts"].items()}
+    return found

@@ -16,7 +16,9 @@ import pytest
 from specs import load
 from specs.model import FAILING, Case
 from specs.record import Record
-from suites import collect
+from suites import engine
+from suites.items import SCHEDULE
+from suites.outcome import attach, failure_text
 
 EXAMPLES = 25  # of each drawn test on each target
 
@@ -32,30 +34,30 @@ class Drawn:
 
     def __init__(self, item: pytest.Item, target: str) -> None:
         self.item, self.target = item, target
-        self.conformance = item.config.stash[collect.CONFORMANCE]
+        self.schedule = item.config.stash[SCHEDULE]
         self.records: dict[str, Record] = {}
 
     @property
     def greeting(self) -> Mapping[str, Any]:
         """The greeting of the target's agent; empty where that could not be started."""
-        greeting: Mapping[str, Any] = self.conformance.sessions[self.target].greeting
+        greeting: Mapping[str, Any] = self.schedule.sessions[self.target].greeting
         return greeting
 
     def __call__(self, scenario: str) -> None:
         """Play one example; scenario: YAML text of a file with a single case, whose name is the test's."""
         text = textwrap.dedent(scenario).strip() + "\n"
-        record = self.conformance.run(self.case(text), self.target)
+        record = self.schedule.result(self.case(text), self.target)
         self.keep(record)
         if record.verdict == "unsupported":
             pytest.skip(record.reason)
-        if record.verdict in FAILING:
-            told = collect.failure_text(record, self.item.config, self.item.nodeid)
+        if record.verdict in FAILING and not (record.verdict == "drifted" and self.schedule.drifts(self.target)):
+            told = failure_text(record, self.schedule.clauses, self.item.config, self.item.nodeid)
             pytest.fail(f"{told}\nas a scenario:\n{textwrap.indent(text, '  ')}", pytrace=False)
 
     def case(self, text: str) -> Case:
         file = self.item.nodeid.partition("::")[0]
         content = load.parse(text, f"{file} (drawn)")
-        (case,) = load.cases_of(content, file, self.conformance.clauses, self.conformance.words)
+        (case,) = load.cases_of(content, file, self.schedule.clauses, engine.vocabulary())
         if f"{file}::{case.scenario}" != scenario_of(self.item):
             raise ValueError(f"{self.item.nodeid} draws a scenario named {case.scenario}")
         return case
@@ -64,7 +66,7 @@ class Drawn:
         """Of the failing examples only the last is kept: it is the smallest."""
         self.records = {id_: one for id_, one in self.records.items() if one.verdict not in FAILING}
         self.records[record.id] = record
-        collect.keep(self.item, list(self.records.values()))
+        attach(self.item, list(self.records.values()))
 
 
 def is_drawn(item: pytest.Item) -> bool:

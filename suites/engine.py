@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -11,9 +11,9 @@ from urllib.parse import quote
 from fixtures import check, world
 from fixtures.targets import Agent, AgentError, Answer, Session, Unavailable
 from fixtures.world import Unresolved, Unsupported, World
-from specs.judge import is_errno, judge, only_observed
-from specs.model import Case, Clause, Deviation, Entry, Profile, Step, Transcript, Vocabulary
-from specs.record import Record
+from specs.foresee import Foreseen
+from specs.judge import only_observed
+from specs.model import Case, Entry, Step, Transcript, Vocabulary
 from specs.verbs import VERBS, waiting_for
 from suites.composed import Caller
 
@@ -38,17 +38,15 @@ def has_timer(case: Case) -> bool:
             or any(step.verb == "setsockopt" and step.operands["option"] in TIMERS for step in case.steps))
 
 
-def waits(case: Case, declared: Sequence[Deviation] = ()) -> bool:
+def waits(case: Case, foreseen: Foreseen) -> bool:
     """Whether a case waits, for a timer or for patience to run out, so that it is played while others go on."""
     full = {given.name for given in case.given if given.fixture == "full-queue"}
     full |= {given.operands["peer"] for given in case.given if given.operands.get("state") in world.QUEUED_STATES}
-    return (has_timer(case)
-            or any(step.verb in WAITING_VERBS and step.name in full for step in case.steps)
-            or any("blocks" in check.allowed for step in case.steps for check in step.checks)
-            or any(outcome in ("blocks", "unresolved") for deviation in declared for outcome in deviation.outcomes)
-            # nobody comes to be accepted where a call is declared to fail
-            or (any(step.verb == "accept" for step in case.steps)
-                and any(is_errno(outcome) for deviation in declared for outcome in deviation.outcomes)))
+    return bool(has_timer(case)
+                or any(step.verb in WAITING_VERBS and step.name in full for step in case.steps)
+                or foreseen.blocks or foreseen.unreached
+                # no client comes to be accepted where a call is declared to fail
+                or (foreseen.fails and any(step.verb == "accept" for step in case.steps)))
 
 
 def room_of(case: Case) -> str:
@@ -83,11 +81,9 @@ def lacks(case: Case, greeting: Mapping[str, Any]) -> str:
 class Play:
     """One case being played on one agent."""
 
-    def __init__(self, case: Case, agent: Agent, session: Session, declared: Sequence[Deviation] = ()) -> None:
-        self.case, self.agent, self.usual_patience = case, agent, session.target.patience
+    def __init__(self, case: Case, agent: Agent, session: Session, foreseen: Foreseen) -> None:
+        self.case, self.agent, self.usual_patience, self.foreseen = case, agent, session.target.patience, foreseen
         self.caller = Caller(agent)
-        self.may_block = {deviation.clause for deviation in declared if "blocks" in deviation.outcomes}
-        self.may_miss = any(deviation.observed == "unresolved" for deviation in declared)
         self.has_timer = has_timer(case)
         self.given_timer = False  # whether the fixture that is being brought about waits for a timer itself
         self.transcript = Transcript()
@@ -127,13 +123,11 @@ class Play:
             self.transcript.entries.append(Entry("reset", "reset", "", "reset", answer.observed()))
             self.transcript.ended = ("crashed", f"reset: {answer.reason}")
 
-    def patience(self, verb: str, step: Step | None = None) -> float:
+    def patience(self, verb: str, step: Step | None = None, index: int | None = None) -> float:
         """Seconds until a call is believed to block: few where that is foreseen, else more, for a loaded machine."""
         if verb == "declare":
             return TIMER_PATIENCE_S  # it starts compilers, which take their time in an emulated machine
-        if step and any("blocks" in check.allowed or check.clause in self.may_block for check in step.checks):
-            return self.usual_patience
-        if step and step.is_precondition and self.may_miss:
+        if index in self.foreseen.blocks or (step and step.is_precondition and self.foreseen.unreached):
             return self.usual_patience
         if step and step.verb == "connect" and self.world.always_blocks and not self.has_timer:
             return self.usual_patience
@@ -175,7 +169,7 @@ class Play:
         if step.verb == "accept-all":
             self.world.make_space(step.name)
         request = self.request(step)
-        answer, seconds = self.call(request, self.patience(step.verb, step))
+        answer, seconds = self.call(request, self.patience(step.verb, step, index))
         self.record(index, step, request, answer, seconds)
         if step.verb == "bind" and answer.ok:
             self.world.bound.add(step.name)
@@ -191,6 +185,9 @@ class Play:
         looks = step.verb == "pthread_kill" and step.operands["signal"] == LOOK and not step.checks
         if looks and self.world.checked.interrupts:
             return f"a signal that is ignored interrupts connect() here, and {LOOK} is to look at it only"
+        waits_for_error = step.verb in ERROR_VERBS and step.is_precondition and meets_errors(self.case)
+        if waits_for_error and self.foreseen.surveys and self.world.checked.errors is None:
+            return "no ICMP error reports here that a datagram finds no receiver"
         resets = step.verb == "setsockopt" and (step.operands["option"], step.operands["value"]) == ("SO_LINGER", 0)
         if resets and not step.checks and not self.world.checked.lingers:
             return "SO_LINGER of 0 does not reset a connection here"
@@ -259,8 +256,8 @@ def make_ready(session: Session) -> None:
         check.of(session)
 
 
-def play(case: Case, session: Session, own: bool = False, declared: Sequence[Deviation] = ()) -> Transcript:
-    """Play a case on a target. declared: what the platform's page has on the case."""
+def play(case: Case, session: Session, own: bool = False, foreseen: Foreseen = Foreseen()) -> Transcript:  # noqa: B008 - frozen
+    """Play a case on a target. own: on an agent of its own."""
     make_ready(session)
     if session.unavailable:
         return Transcript(ended=("unsupported", session.unavailable))
@@ -272,12 +269,6 @@ def play(case: Case, session: Session, own: bool = False, declared: Sequence[Dev
         return Transcript(ended=("unsupported", session.absent(room)))
     try:
         with session.agent(room, own) as agent:
-            return Play(case, agent, session, declared).run()
+            return Play(case, agent, session, foreseen).run()
     except Unavailable as problem:
         return Transcript(ended=("unresolved", f"no new agent: {problem}"))
-
-
-def run(case: Case, session: Session, clauses: Mapping[str, Clause], profile: Profile, own: bool = False) -> Record:
-    """Play, judge, and make the record."""
-    transcript = play(case, session, own, profile.of(case))
-    return Record.of(case, transcript, judge(case, transcript, clauses, profile), session.target.name, profile.platform)

@@ -9,14 +9,15 @@ import pytest
 
 from specs.record import Target
 from suites import engine
-from suites.collect import CaseItem, Conformance
+from suites.items import CaseItem
+from suites.schedule import Schedule
 
 
 class Progress:
     """Tells what the targets are, and what is waited for when all other cases have been played."""
 
-    def __init__(self, terminal: pytest.TerminalReporter, conformance: Conformance) -> None:
-        self.terminal, self.conformance = terminal, conformance
+    def __init__(self, terminal: pytest.TerminalReporter, schedule: Schedule) -> None:
+        self.terminal, self.schedule = terminal, schedule
         self.begun = time.monotonic()
         self.told = False
 
@@ -31,9 +32,9 @@ class Progress:
 
         Of several targets each has its own time: nothing is told.
         """
-        if self.told or not isinstance(item, CaseItem) or not item.waits or len(self.conformance.targets) > 1:
+        if self.told or not isinstance(item, CaseItem) or not item.waits or len(self.schedule.targets) > 1:
             return
-        left = sum(not begun.done() for begun in self.conformance.waiting.values())
+        left = self.schedule.waiting()
         if left:
             seconds = max(0.0, self.begun + engine.TIMER_PATIENCE_S - time.monotonic())
             self.terminal.write_line(f"waiting for {left} cases; the longest timer ends within {seconds:.0f} s")

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import pytest
 
+from specs import baseline
 from specs.model import VERDICTS
 from specs.record import SCHEMA, Footer, Header, Line, Record, Suite, Target, decode, encode
 
@@ -32,6 +33,7 @@ class Recorder:
         self.started = dt.datetime.now(dt.UTC)
         self.begun = False
         self.counts: dict[str, Counter[str]] = {}
+        self.targets: Mapping[str, Target] = {}
         self.unsupported: Counter[tuple[str, str]] = Counter()
 
     def write(self, line: Line) -> None:
@@ -43,6 +45,7 @@ class Recorder:
         if not self.begun:
             self.begun = True
             self.counts = {name: Counter() for name in head.targets}
+            self.targets = head.targets
             self.write(head)
 
     def result(self, record: Record) -> None:
@@ -64,9 +67,18 @@ class Recorder:
         for target, counts in self.counts.items():
             told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS[::-1] if counts[verdict])
             yield f"{target}: {told or 'nothing was played'}"
+            yield from self.drift(target, counts["drifted"])
         for (target, reason), count in sorted(self.unsupported.items()):
             yield f"unsupported on {target}, {count} case{'s' if count > 1 else ''}: {reason}"
         yield f"results: {self.path}"
+
+    def drift(self, name: str, count: int) -> Iterator[str]:
+        """What differs on a release that the platform's baseline was not seen on: it is shown, and does not fail."""
+        target = self.targets.get(name)
+        if target and count and (known := baseline.strangers(target.platform, target.version)):
+            yield (f"{name}: {baseline.release_of(target.version)} is judged by the baseline of {', '.join(known)}: "
+                   f"{count} case{'s' if count > 1 else ''} drifted, which does not fail; accept them with "
+                   f"python -m reports accept {self.path} --platform {target.platform} --add")
 
 
 class Recording:

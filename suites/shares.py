@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped,unused-ignore]
 
-from suites.collect import CaseItem, Conformance
+from suites.items import CaseItem
+from suites.schedule import Schedule, Turn
 
 SHARES = "connect_shares"  # in a worker's input: how many shares there are; 1 where it plays all cases
 
@@ -26,13 +27,13 @@ class ByShare(LoadScopeScheduling):  # type: ignore[misc,unused-ignore]
 
 
 class Shares:
-    """In a worker: begins the cases that wait when the first item of their share arrives."""
+    """In a worker: submits a share's cases when the first item of it arrives."""
 
-    def __init__(self, conformance: Conformance, items: Iterable[CaseItem], shares: int) -> None:
-        self.conformance, self.shares = conformance, shares
-        self.left: dict[int, list[CaseItem]] = {}
+    def __init__(self, schedule: Schedule, items: Iterable[CaseItem], shares: int) -> None:
+        self.schedule, self.shares = schedule, shares
+        self.left: dict[int, list[Turn]] = {}
         for item in items:
-            self.left.setdefault(share_of(item.nodeid, shares), []).append(item)
+            self.left.setdefault(share_of(item.nodeid, shares), []).append(item.turn)
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self.conformance.start_waiting(self.left.pop(share_of(item.nodeid, self.shares), []))
+        self.schedule.submit(self.left.pop(share_of(item.nodeid, self.shares), []))

@@ -15,6 +15,7 @@ from fixtures.checked import Checked, Pacer, Queue
 from fixtures.targets import Session, Target
 from fixtures.world import Unresolved, Unsupported, World, full_queue
 from specs import load
+from specs.foresee import Foreseen
 from suites import check as command
 from suites import engine
 from suites.selftest import house
@@ -271,7 +272,7 @@ def test_an_error_that_never_comes_is_waited_for_no_longer_than_a_call_that_bloc
     session = SimpleNamespace(checked=checked, check_lock=threading.Lock(), worlds=dict, absent=str,
                               target=SimpleNamespace(patience=2.0))
     case = next(case for case in house.cases_of(house.ROOT / "suites/datagram/unreachable.yaml"))
-    play = engine.Play(case, None, session)  # type: ignore[arg-type]
+    play = engine.Play(case, None, session, Foreseen())  # type: ignore[arg-type]
     (step,) = (step for step in case.steps if step.verb == "poll")
     assert (play.patience("poll", step) > session.target.patience) is longer
     assert play.patience("connect", case.steps[1]) > session.target.patience

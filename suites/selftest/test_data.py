@@ -15,6 +15,7 @@ import pytest
 from fixtures import targets
 from fixtures.targets import Session
 from specs import load
+from specs.foresee import foresee
 from specs.judge import judge
 from specs.model import FAILING, Case, Profile, Transcript
 from suites import engine
@@ -69,10 +70,10 @@ class Altered:
         self.session.open()
         self.profile: Profile = load.profile(self.session.target.platform, clauses())
         self.waiting = {name: pool.submit(self.play, case, True) for name, case in chosen().items()
-                        if engine.waits(case, self.profile.of(case))}
+                        if engine.waits(case, foresee(case, self.profile))}
 
     def play(self, case: Case, own: bool = False) -> Transcript:
-        return engine.play(case, self.session, own, self.profile.of(case))
+        return engine.play(case, self.session, own, foresee(case, self.profile))
 
     def of(self, name: str) -> Transcript:
         waiting: Future[Transcript] | None = self.waiting.get(name)

@@ -18,7 +18,7 @@ from fixtures import targets
 from fixtures.targets import Agent, Session, Target
 from specs import load
 from specs.model import Case, Profile
-from suites import engine
+from suites import engine, schedule
 
 ENTRIES = load.targets(targets.FILE)
 LAYERS = [name for name, entry in ENTRIES.items() if not targets.takes_parameter(entry)]
@@ -81,7 +81,7 @@ def case(text: str) -> Case:
 
 
 def verdict(session: Session, text: str) -> tuple[str, str]:
-    played = engine.run(case(text), session, CLAUSES, Profile("none", ("none",), ()))
+    played = schedule.play(case(text), session, CLAUSES, Profile("none", ("none",), ()))
     return played.verdict, played.reason
 
 

@@ -12,11 +12,23 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs import load
-from specs.model import SYNONYMS, Case, Citation, Clause, SpecError, Vocabulary, pattern_of
+from specs import baseline, load
+from specs.model import (
+    SYNONYMS,
+    Case,
+    Citation,
+    Clause,
+    Place,
+    Span,
+    SpecError,
+    Vocabulary,
+    label,
+    pattern_of,
+)
 
 KNOWN = {name: Clause(name, "It says so.", (Citation("illumos", "ERRORS", "shall"),), "clauses.yaml", 1)
-         for name in ("illumos.EISCONN", "illumos.EINPROGRESS", "unspecified.state")}
+         for name in ("illumos.EISCONN", "illumos.EINPROGRESS")}
+KNOWN["survey.state"] = Clause("survey.state", "It is.", (Citation("survey", "no document", "survey"),), "s.yaml", 1)
 WORDS = Vocabulary({"listener": frozenset({"backlog", "type"}), "closed-port": frozenset()},
                    frozenset({"loopback", "wildcard", "unspec", "null", "bad"}))
 
@@ -121,7 +133,7 @@ def files(tmp_path: Path) -> Files:
             "'AF_INET7' is none of AF_INET, AF_INET6, v4-mapped, AF_UNIX, abstract|twice domain.*AF_INET7.*is not",
         ),
         ("SOCK_STREAM", "SOCK_STRAEM", 6, "'SOCK_STRAEM'.*SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET"),
-        ("EISCONN}", "EISCON}", 12, "expect: 'EISCON' is none of ok, blocks, any, .*EISCONN"),
+        ("EISCONN}", "EISCON}", 12, "expect: 'EISCON' is none of ok, blocks, .*EISCONN"),
         ("EISCONN}", "EISCONN, clause: illumos.EISCON}", 12, "no clause 'illumos.EISCON'; perhaps illumos.EISCONN"),
         ("clause: illumos.EISCONN", "clause: illumos.EISCON", 1, "no clause 'illumos.EISCON'; perhaps illumos.EISCONN"),
         ("expect: EISCONN", "expect: {revents: [POLLOUT]}", 12, "connect gives back no 'revents'; it gives nothing"),
@@ -177,12 +189,21 @@ def files(tmp_path: Path) -> Files:
         # what is observed, what depends on the attempt before, what is bounded by time
         ("expect: EISCONN", "expect: EISCONN, observe: true", 12, "'expect' has no place beside it"),
         ("expect: EISCONN", "observe: false", 12, "observe: False is not true: the call is made and recorded"),
-        ("expect: EISCONN", "observe: true, clause: illumos.EISCONN", 12, "a clause without 'expect' judges nothing"),
+        ("expect: EISCONN", "observe: true, clause: illumos.EISCONN", 12,
+         "illumos.EISCONN is no clause of a survey; an observation has one of these, or none"),
+        ("expect: EISCONN", "observe: true, clause: survey.stat", 12, "survey.stat is no clause of a survey"),
+        ("expect: EISCONN", "observe: true, clause: survey.state, expect: ok", 12, "survey.state requires nothing"),
+        ("expect: EISCONN", "expect: EISCONN, clause: survey.state", 12,
+         "survey.state requires nothing; instead of 'expect' the step has 'observe: true'"),
+        ("expect: EISCONN", "expect: {illumos.EISCONN: EISCONN, survey.state: EISCONN}", 12,
+         "survey.state requires nothing; instead of 'expect' the step has 'observe: true'"),
+        ("expect: EISCONN", "expect: any", 12, "expect: 'any' is none of ok, blocks, "),
+        ("expect: EISCONN", "observe: true", 3, "twice expects nothing of any step"),
         ("expect: EISCONN", "after: ok", 12, "'after' without 'expect' judges nothing"),
-        ("expect: EISCONN", "observe: true, after: ok", 12, "'after' without 'expect' judges nothing"),
-        ("expect: EISCONN", "expect: EISCONN, after: EINPROGES", 12, "after: 'EINPROGES' is none of ok, blocks, any, "),
+        ("expect: EISCONN", "observe: true, after: ok", 12, "so 'after' has no place beside it"),
+        ("expect: EISCONN", "expect: EISCONN, after: EINPROGES", 12, "after: 'EINPROGES' is none of ok, blocks, "),
         ("expect: EISCONN", "expect: EISCONN, after: blocks", 12, "after: 'blocks' is not ok or the name of an errno"),
-        ("expect: EISCONN", "expect: EISCONN, after: [ok, any]", 12, "after.*'any' is not ok or the name of an errno"),
+        ("expect: EISCONN", "expect: EISCONN, after: [ok, any]", 12, "after.*'any' is none of ok, blocks, "),
         ("{connect: client, to: peer}", "{send: client, data: x, expect: ok, after: ok}", 11,
          "'after': no connect\\(\\) of client before"),
         ("to: peer, expect: EISCONN}", "to: peer, thread: t}\n      - {recv: client, expect: EAGAIN, after: ok}", 13,
@@ -407,7 +428,7 @@ def test_step_with_a_domain_of_its_own_has_an_axis_of_its_own(files: Files) -> N
 
 
 @pytest.mark.parametrize(
-    ("axis", "value", "label"),
+    ("axis", "value", "shown"),
     [
         ("domain", "AF_INET6", "inet6"),
         ("domain", "v4-mapped", "mapped"),
@@ -420,8 +441,8 @@ def test_step_with_a_domain_of_its_own_has_an_axis_of_its_own(files: Files) -> N
         ("namelen", -1, "namelen-1"),
     ],
 )
-def test_labels(axis: str, value: object, label: str) -> None:
-    assert load.label(axis, value) == label
+def test_labels(axis: str, value: object, shown: str) -> None:
+    assert label(axis, value) == shown
 
 
 def allowed(found: Sequence[Case]) -> list[Any]:
@@ -441,11 +462,11 @@ def test_tables_over_operands_are_bound_too(files: Files) -> None:
 
 
 def test_clauses_can_differ_about_one_step(files: Files) -> None:
-    expect = "{illumos.EISCONN: EISCONN, unspecified.state: {AF_INET: any, AF_INET6: [ok, EINVAL]}}"
+    expect = "{illumos.EISCONN: EISCONN, illumos.EINPROGRESS: {AF_INET: blocks, AF_INET6: [ok, EINVAL]}}"
     found = files.steps(SOCKET, f"{{connect: client, to: peer, expect: {expect}}}")
     assert [{check.clause: check.allowed for check in case.steps[-1].checks} for case in found] == [
-        {"illumos.EISCONN": ("EISCONN",), "unspecified.state": ("any",)},
-        {"illumos.EISCONN": ("EISCONN",), "unspecified.state": ("ok", "EINVAL")}]
+        {"illumos.EISCONN": ("EISCONN",), "illumos.EINPROGRESS": ("blocks",)},
+        {"illumos.EISCONN": ("EISCONN",), "illumos.EINPROGRESS": ("ok", "EINVAL")}]
 
 
 @pytest.mark.parametrize(("native", "posix"), SYNONYMS.items())
@@ -469,8 +490,24 @@ def test_what_is_checked_may_depend_on_the_attempt_before(files: Files) -> None:
 def test_nearest_clause_wins(files: Files) -> None:
     text = GOOD.replace("    type:", "    clause: illumos.EINPROGRESS\n    type:")
     assert files.cases(text)[0].clauses == ("illumos.EINPROGRESS",)
-    text = text.replace("EISCONN}", "EISCONN, clause: unspecified.state}")
-    assert files.cases(text)[0].clauses == ("unspecified.state",)
+    text = text.replace("expect: EISCONN}", "observe: true, clause: survey.state}")
+    assert files.cases(text)[0].clauses == ("survey.state",)
+
+
+def test_observation_of_a_survey_is_a_check_that_allows_nothing_in_particular(files: Files) -> None:
+    named = files.steps(SOCKET, "{connect: client, to: peer, observe: true, clause: survey.state}")[0].steps[-1]
+    head = HEAD.replace("clause: illumos.EISCONN", "clause: survey.state")
+    inherited = files.steps(SOCKET, "{connect: client, to: peer, observe: true}", head=head)[0].steps[-1]
+    assert named.checks == inherited.checks
+    assert [(check.clause, check.allowed) for check in named.checks] == [("survey.state", ())]
+    assert named.observe
+    assert not named.is_precondition
+
+
+def test_observation_under_a_clause_that_obliges_is_no_check(files: Files) -> None:
+    found = files.steps(SOCKET, "{connect: client, to: peer, observe: true}", "{connect: client, to: peer, expect: ok}")
+    observed = found[0].steps[1]
+    assert (observed.observe, observed.checks, observed.is_precondition) == (True, (), False)
 
 
 @pytest.mark.parametrize("text", [
@@ -526,7 +563,7 @@ illumos.EISCONN:
     (CLAUSE.replace("illumos.E", "illumosE"), 1, "'illumosEISCONN' is not a clause id such as illumos.EALREADY"),
     (CLAUSE.replace("says", "say"), 2, "takes no 'say'; it takes cited, says"),
     (CLAUSE.replace("fails.", "should fail."), 2, "is not our words, present tense"),
-    (CLAUSE.replace("shall", "must"), 4, "'must' is none of shall, may, unspecified"),
+    (CLAUSE.replace("shall", "must"), 4, "'must' is none of shall, may, survey"),
     (CLAUSE.replace("linux:", "solaris:"), 5, "'solaris' is none of illumos, posix-2017, linux"),
     (CLAUSE.replace("where: ERRORS, ", ""), 4, "lacks 'where'"),
 ])
@@ -534,6 +571,16 @@ def test_wrong_clauses_are_refused(files: Files, text: str, line: int, told: str
     files.write("some.yaml", text)
     message = files.refused(load.clauses, files.folder)
     assert re.match(rf"some\.yaml:{line}: .*{told}", message), message
+
+
+@pytest.mark.parametrize(("documents", "is_survey"), [
+    ("illumos: {where: E, force: shall}", False), ("survey: {where: no document, force: survey}", True),
+    ("survey: {where: no document, force: survey}, linux: {where: E, force: may}", False),
+])
+def test_clause_of_a_survey_requires_nothing_of_any_platform(files: Files, documents: str, is_survey: bool) -> None:
+    files.write("s.yaml", f"some.state:\n  says: It is.\n  cited: {{{documents}}}\n")
+    load.clauses.cache_clear()
+    assert load.clauses(files.folder)["some.state"].is_survey is is_survey
 
 
 def test_clause_in_two_files_is_refused(files: Files) -> None:
@@ -547,7 +594,7 @@ def test_force_is_that_of_the_first_document_that_binds(files: Files) -> None:
     files.write("a.yaml", CLAUSE.replace("    illumos: {where: ERRORS, force: shall}\n", ""))
     clause = load.clauses(files.folder)["illumos.EISCONN"]
     assert [clause.force(manuals) for manuals in (["linux"], ["linux-6.1", "linux"], ["freebsd"])] == [
-        "may", "may", "unspecified"]
+        "may", "may", "survey"]
     files.write("a.yaml", CLAUSE)
     load.clauses.cache_clear()
     assert load.clauses(files.folder)["illumos.EISCONN"].force(["linux"]) == "shall"
@@ -555,51 +602,86 @@ def test_force_is_that_of_the_first_document_that_binds(files: Files) -> None:
 
 # --- profiles -----------------------------------------------------------------------------------------------
 
-ENTRY = """\
-  - clause: illumos.EISCONN
-    cases: ["stream/a.yaml::twice[*"]
-    observed: EWOULDBLOCK
-    status: bug
+PAGE = """\
+platform: linux
+bugs:
+  always:
     because: it always did
+    status: bug
     source: a page
+    shows:
+      - {in: stream/a::twice, illumos.EISCONN: EWOULDBLOCK}
 """
-PAGE = f"platform: linux\ndeviations:\n{ENTRY}"
+SHOWS = PAGE[PAGE.index("      - {"):]
 HEIR = "platform: heir\ninherits: linux\n"
+
+
+def page_of(*shows: str) -> str:
+    """A page with one bug that shows so; the first line of it is 8."""
+    return PAGE.replace(SHOWS, "".join(f"      - {one}\n" for one in shows))
+
+
+def own(observed: str, where: str = "") -> str:
+    """What an heir's page has beside its head: a bug of its own."""
+    shows = f"      - {{in: stream/a::twice, {where}illumos.EISCONN: {observed}}}\n"
+    return PAGE.removeprefix("platform: linux\n").replace("always:", "own:").replace(SHOWS, shows)
+
+
+def twice() -> list[Case]:
+    return load.cases_of(load.parse(GOOD, ""), "suites/stream/a.yaml", KNOWN, WORDS)
 
 
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [
-        (PAGE.replace("status: bug", "status: quirk"), 6, "'quirk' is none of documented, bug, unspecified"),
+        (PAGE.replace("status: bug", "status: quirk"), 5, "'quirk' is none of documented, bug, choice"),
         (PAGE.replace("    source: a page\n", ""), 3, "lacks 'source'"),
-        (PAGE.replace("observed:", "seen:"), 5, "takes no 'seen'"),
-        (PAGE.replace("EISCONN", "EISCON"), 3, "no clause 'illumos.EISCON'; perhaps illumos.EISCONN"),
-        (PAGE.replace("EWOULDBLOCK", "EWOULDBLOK"), 5, "observed: 'EWOULDBLOK' is none of ok, blocks, "),
-        (PAGE.replace("EWOULDBLOCK", "{revent: []}"), 5, "observed takes no 'revent'; it takes "),
-        (PAGE.replace("EWOULDBLOCK", "{host: loopbak}"), 5, "'loopbak' is not chosen .any but the wildcard.,"),
+        (PAGE[:PAGE.index("    shows")], 3, "lacks 'shows'"),
+        (PAGE[:PAGE.index("    shows")] + "    shows: []\n", 7, "bugs.always.shows is empty"),
+        (PAGE.replace("because:", "why:"), 4, "takes no 'why'; it takes because, reported, shows, source, status"),
+        (PAGE.replace("always:", "Always:"), 3, "'Always' is not a name: small letters, digits and hyphens"),
+        (PAGE.replace("  always:", "  always: {}\n  always:"), 4, "'always' stands twice; first in line 3"),
+        (PAGE.replace("    source", "    reported: here\n    source"), 6, "'here' is not where it is reported"),
+        ("platform: linux\nbugs: {}\n", 2, "bugs is empty"),
+        ("platform: linux\ndeviations: []\n", 2, "takes no 'deviations'; it takes bugs, inherits, platform, "),
+        ("platform: linux\nconforms: []\n", 2, "takes no 'conforms'; it takes bugs, inherits, platform, "),
+        (page_of("{in: stream/a::twice}"), 8, "always: where it shows, a clause and what its checks give is wanted"),
+        (page_of("{in: stream/a::twice, illumos.EISCON: ok}"), 8, "no clause 'illumos.EISCON'; perhaps "),
+        (page_of("{ni: stream/a::twice, illumos.EISCONN: ok}"), 8, "takes no 'ni'"),
+        (page_of("{illumos.EISCONN: ok, illumos.EISCONN: ok}"), 8, "'illumos.EISCONN' stands twice"),
+        (page_of("illumos.EISCONN"), 8, "'illumos.EISCONN' is no object"),
+        (page_of("{in: 'stream/a.yaml::twice[*', illumos.EISCONN: ok}"), 8, "is not a scenario such as "),
+        (page_of("{in: stream/a::Twice, illumos.EISCONN: ok}"), 8, "is not a scenario such as stream/"),
+        (page_of("{in: [stream/a::twice], illumos.EISCONN: ok}"), 8, "shows.0.in is empty"),
+        (page_of("{where: {}, illumos.EISCONN: ok}"), 8, "where is empty; fill in axis -> its value, a list of its"),
+        (page_of("{where: [domain], illumos.EISCONN: ok}"), 8, "where.* is not axis -> its value"),
+        (page_of("{where: {namelen: ..}, illumos.EISCONN: ok}"), 8, "where: .. has no end"),
+        (page_of("{where: {namelen: 5..5}, illumos.EISCONN: ok}"), 8, "5..5 is no range from a number to a greater"),
+        (page_of("{where: {namelen: [1, 15..-1]}, illumos.EISCONN: ok}"), 8, "15..-1 is no range from a number"),
+        (page_of("{where: {namelen: [1, 1]}, illumos.EISCONN: ok}"), 8, "names the same twice: 1, 1"),
+        (page_of("illumos.EISCONN: EWOULDBLOK"), 8, "observed: 'EWOULDBLOK' is none of ok, blocks, "),
+        (page_of("illumos.EISCONN: {revent: []}"), 8, "observed takes no 'revent'; it takes "),
+        (page_of("illumos.EISCONN: {host: loopbak}"), 8, "'loopbak' is not chosen .any but the wildcard.,"),
+        (page_of("illumos.EISCONN: any"), 8, "observed: 'any' is none of ok, blocks, "),
+        (page_of("illumos.EISCONN: []"), 8, "is empty; fill in exactly this outcome"),
+        (page_of("illumos.EISCONN: [EINVAL]"), 8, "one outcome alone is that of every check"),
+        (page_of("illumos.EISCONN: [conforms, conforms]"), 8, "where every check conforms, nothing is declared"),
+        (page_of("illumos.EISCONN: conforms"), 8, "'conforms' is none of ok, blocks"),
+        (page_of("illumos.EISCONN: [EINVAL, unresolved]"), 8, "unresolved is no outcome of a check"),
+        (page_of("illumos.EISCONN: [EINVAL, EWOULDBLOK]"), 8, "observed: 'EWOULDBLOK' is none of ok, blocks, "),
+        (page_of("illumos.EISCONN: [EINVAL, [ok]]"), 8, r"\['ok'\] is not an outcome"),
+        (page_of("illumos.EISCONN: {errno: EINVAL}"), 8, "EINVAL alone says the same"),
+        (page_of("illumos.EISCONN: ok\n        illumos.EINPROGRES: ok"), 9, "no clause 'illumos.EINPROGRES'; perhaps"),
         (PAGE.replace("platform: linux", "platform: linus"), 1, "the page of 'linus'; the file's name says 'linux'"),
         (PAGE.replace("platform: linux", "platform: linux\ninherits: linux"), 2, "'linux' inherits itself"),
-        (
-            PAGE.replace("platform: linux", "platform: linux\ninherits: minix"),
-            2,
-            "no page for platform 'minix'; there are linux",
-        ),
-        (PAGE.replace('["stream', '"stream').replace('*"]', '*"'), 4, "is not patterns over case ids"),
-        (PAGE.replace('"stream/a.yaml::twice[*"', ""), 4, "cases is empty; fill in patterns over"),
-        ("deviations: []\n", 1, "lacks 'platform'"),
-        (PAGE.replace("EWOULDBLOCK", "[]"), 5, "observed is empty; fill in exactly this outcome"),
-        (PAGE.replace("EWOULDBLOCK", "[EINVAL]"), 5, "one outcome alone is that of every check"),
-        (PAGE.replace("EWOULDBLOCK", "[conforms, conforms]"), 5, "where every check conforms, nothing is declared"),
-        (PAGE.replace("EWOULDBLOCK", "conforms"), 5, "'conforms' is none of ok, blocks"),
-        (PAGE.replace("EWOULDBLOCK", "[EINVAL, unresolved]"), 5, "unresolved is no outcome of a check"),
-        (PAGE.replace("EWOULDBLOCK", "[EINVAL, EWOULDBLOK]"), 5, "observed: 'EWOULDBLOK' is none of ok, blocks, "),
-        (PAGE.replace("EWOULDBLOCK", "[EINVAL, [ok]]"), 5, r"observed.1: \['ok'\] is not an outcome"),
-        (PAGE.replace("EWOULDBLOCK", "{errno: EINVAL}"), 5, "EINVAL alone says the same"),
+        (PAGE.replace("platform: linux", "platform: linux\ninherits: minix"), 2,
+         "no page for platform 'minix'; there are linux"),
+        ("bugs: {}\n", 1, "lacks 'platform'|bugs is empty"),
     ],
 )
 def test_wrong_pages_are_refused(files: Files, text: str, line: int, told: str) -> None:
     message = files.refused(files.profile, "linux", linux=text)
-    assert re.match(rf"platforms/linux\.yaml:{line}: .*{told}", message), message
+    assert re.match(rf"platforms/linux\.yaml:{line}: .*(?:{told})", message), message
 
 
 def test_platform_without_a_page_is_refused(files: Files) -> None:
@@ -613,7 +695,7 @@ def test_inheriting_in_a_circle_is_refused(files: Files) -> None:
 
 
 @pytest.mark.parametrize("observed", ["ok", "blocks", "crashed", "returned=1", "{value: ok}", "{revents: [POLLOUT]}",
-                                      "{host: 127.0.0.10}"])
+                                      "{host: 127.0.0.10}", "unresolved"])
 def test_every_outcome_can_be_declared(files: Files, observed: str) -> None:
     (entry,) = files.profile("linux", linux=PAGE.replace("EWOULDBLOCK", observed)).deviations
     assert entry.observed == (observed if "{" not in observed else load.parse(f"a: {observed}", "")["a"])
@@ -626,78 +708,193 @@ def test_outcomes_of_several_checks_are_a_list(files: Files) -> None:
     assert [entry.at(position) for position in (0, 3, 4)] == ["EAGAIN", "crashed", "conforms"]
 
 
-def test_list_that_no_case_is_long_enough_for_is_told(files: Files) -> None:
-    every = load.cases_of(load.parse(GOOD, ""), "suites/stream/a.yaml", KNOWN, WORDS)
-    told = load.unmatched(files.profile("linux", linux=PAGE.replace("EWOULDBLOCK", "[conforms, EINVAL]")), every)
-    assert [line.removeprefix(f"{files.folder}/") for line in told] == [
-        "platforms/linux.yaml:3: 2 outcomes for the 1 checks of illumos.EISCONN in suites/stream/a.yaml::twice[inet]"]
-
-
-def test_deviation_has_its_line_and_the_posix_spelling(files: Files) -> None:
+def test_bug_has_its_lines_and_the_posix_spelling(files: Files) -> None:
     (entry,) = files.profile("linux", linux=PAGE).deviations
-    assert (entry.observed, entry.status, entry.cases, entry.line) == ("EAGAIN", "bug", ("stream/a.yaml::twice[*",), 3)
+    assert (entry.observed, entry.clause, entry.line, entry.place) == (
+        "EAGAIN", "illumos.EISCONN", 8, Place(("stream/a::twice",)))
+    assert (entry.bug.name, entry.bug.status, entry.bug.because, entry.bug.source, entry.bug.line) == (
+        "always", "bug", "it always did", "a page", 3)
+    assert entry.file == entry.bug.file == str(files.folder / "platforms/linux.yaml")
+
+
+def test_bug_shows_in_several_places_and_clauses(files: Files) -> None:
+    page = page_of("{illumos.EISCONN: ok, illumos.EINPROGRESS: EINVAL}", "{in: unix/*, illumos.EISCONN: EBADF}")
+    found = files.profile("linux", linux=page).deviations
+    assert [(one.clause, one.observed, one.place.scenarios, one.line) for one in found] == [
+        ("illumos.EISCONN", "ok", (), 8), ("illumos.EINPROGRESS", "EINVAL", (), 8),
+        ("illumos.EISCONN", "EBADF", ("unix/*",), 9)]
+    assert len({one.bug for one in found}) == 1
+
+
+@pytest.mark.parametrize(("where", "place"), [
+    ("in: [a/b::c, 'd/*']", Place(("a/b::c", "d/*"))),
+    ("where: {domain: AF_INET, namelen: [1, 15]}", Place((), (("domain", ("AF_INET",)), ("namelen", ("1", "15"))))),
+    ("where: {namelen: [0..15, ..-1, 256.., -5..-1]}", Place((), (("namelen", (
+        Span(0, 15), Span(None, -1), Span(256, None), Span(-5, -1))),))),
+    ("where: {to: 127.0.0.1}", Place((), (("to", ("127.0.0.1",)),))),
+])
+def test_places(files: Files, where: str, place: Place) -> None:
+    (entry,) = files.profile("linux", linux=page_of(f"{{{where}, illumos.EISCONN: ok}}")).deviations
+    assert entry.place == place
 
 
 def test_heir_has_its_own_entries_first_and_the_manuals_of_all(files: Files) -> None:
-    own = "deviations:\n" + ENTRY.replace("EWOULDBLOCK", "EINVAL")
-    profile = files.profile("heir", linux=PAGE, heir=HEIR + own)
-    assert [entry.observed for entry in profile.deviations] == ["EINVAL", "EAGAIN"]
+    profile = files.profile("heir", linux=PAGE, heir=HEIR + own("EINVAL"))
+    assert [(entry.observed, profile.owns(entry)) for entry in profile.deviations] == [
+        ("EINVAL", True), ("EAGAIN", False)]
     assert profile.manuals == ("heir", "linux")
 
 
 def test_own_entry_stands_instead_of_the_inherited_one(files: Files) -> None:
-    own = "deviations:\n" + ENTRY.replace("EWOULDBLOCK", "EINVAL").replace("twice[*", "twice[inet6*")
-    profile = files.profile("heir", linux=PAGE, heir=HEIR + own)
-    cases = load.cases_of(load.parse(GOOD, ""), "suites/stream/a.yaml", KNOWN, WORDS)
-    assert [[entry.observed for entry in profile.of(case)] for case in cases] == [["EAGAIN"], ["EINVAL"]]
+    profile = files.profile("heir", linux=PAGE, heir=HEIR + own("EINVAL", "where: {domain: AF_INET6}, "))
+    assert [[entry.observed for entry in profile.of(case)] for case in twice()] == [["EAGAIN"], ["EINVAL"]]
 
 
-@pytest.mark.parametrize(
-    "cases", ["", ', cases: ["stream/a.yaml::twice[*"]', ', cases: [other, "stream/a.yaml::twice[*"]']
-)
-def test_inherited_entry_is_withdrawn(files: Files, cases: str) -> None:
-    own = ENTRY.replace("EWOULDBLOCK", "EINVAL")
-    heir = f"{HEIR}conforms: [{{clause: illumos.EISCONN{cases}}}]\ndeviations:\n{own}"
-    assert [entry.observed for entry in files.profile("heir", linux=PAGE, heir=heir).deviations] == ["EINVAL"]
-
-
-@pytest.mark.parametrize("withdrawn", ["clause: illumos.EINPROGRESS", "clause: illumos.EISCONN, cases: [other]"])
-def test_withdrawing_nothing_is_refused(files: Files, withdrawn: str) -> None:
-    message = files.refused(files.profile, "heir", linux=PAGE, heir=HEIR + f"conforms: [{{{withdrawn}}}]\n")
-    assert message.startswith("platforms/heir.yaml:3: nothing inherited deviates from ")
+@pytest.mark.parametrize(("withdrawn", "left"), [
+    ("{bug: always}", [[], []]), ("{bug: always, in: stream/a::twice}", [[], []]),
+    ("{bug: always, in: unix/*}", [["EAGAIN"], ["EAGAIN"]]),
+    ("{bug: always, where: {domain: AF_INET}}", [[], ["EAGAIN"]]),
+])
+def test_inherited_bug_is_withdrawn(files: Files, withdrawn: str, left: list[list[str]]) -> None:
+    heir, late = HEIR + f"without: [{withdrawn}]\n", "platform: late\ninherits: heir\n"
+    for platform in ("heir", "late"):
+        found = files.profile(platform, linux=PAGE, heir=heir, late=late)
+        assert [[entry.observed for entry in found.of(case)] for case in twice()] == left
+    assert [len(files.profile("linux", linux=PAGE).of(case)) for case in twice()] == [1, 1]
 
 
 def test_withdrawal_reaches_a_grandparent(files: Files) -> None:
-    heir = "platform: late\ninherits: heir\nconforms: [{clause: illumos.EISCONN}]\n"
-    assert files.profile("late", linux=PAGE, heir=HEIR, late=heir).deviations == ()
+    late = "platform: late\ninherits: heir\nwithout: [{bug: always}]\n"
+    profile = files.profile("late", linux=PAGE, heir=HEIR + own("EINVAL"), late=late)
+    assert [[entry.observed for entry in profile.of(case)] for case in twice()] == [["EINVAL"], ["EINVAL"]]
 
 
-def test_deviation_that_matches_no_case_is_told(files: Files) -> None:
-    page = PAGE.replace("stream/a.yaml::", "stream/none.yaml::")
-    told = load.unmatched(files.profile("linux", linux=page), files.cases())
-    assert [line.removeprefix(f"{files.folder}/") for line in told] == [
-        "platforms/linux.yaml:3: the deviation from illumos.EISCONN matches no case with stream/none.yaml::twice[*"]
-
-
-def test_every_pattern_of_a_deviation_matches_a_case(files: Files) -> None:
-    page = PAGE.replace('["stream/a.yaml::twice[*"]', '["stream/*", "unix/*"]')
-    every = load.cases_of(load.parse(GOOD, ""), "suites/stream/a.yaml", KNOWN, WORDS)
-    assert [line.rpartition(" ")[2] for line in load.unmatched(files.profile("linux", linux=page), every)] == ["unix/*"]
-
-
-@pytest.mark.parametrize(("pattern", "id_", "is_match"), [
-    ("stream/a.yaml::twice[inet]", "suites/stream/a.yaml::twice[inet]", True),
-    ("stream/a.yaml::twice[inet]", "suites/stream/a.yaml::twice[inet6]", False),
-    ("stream/a.yaml::twice[i]", "suites/stream/a.yaml::twicei", False),
-    ("stream/a.yaml::twice*", "suites/stream/a.yaml::twice[inet6]", True),
-    ("*::twice[*6]", "suites/stream/a.yaml::twice[inet6]", True),
-    ("stream/?.yaml::twice", "suites/stream/a.yaml::twice", True),
-    ("stream/?.yaml::twice", "suites/stream/ab.yaml::twice", False),
-    ("stream/a.yaml::twice.", "suites/stream/a.yaml::twice6", False),
-    ("*", "suites/stream/a.yaml::twice", True),
+@pytest.mark.parametrize(("withdrawn", "told"), [
+    ("{bug: alway}", "no inherited page has a bug 'alway'; it is one of always"),
+    ("{bug: own}", "no inherited page has a bug 'own'; it is one of always"),
+    ("{clause: illumos.EISCONN}", "takes no 'clause'; it takes bug, in, where"),
+    ("{in: stream/a::twice}", "lacks 'bug'"), ("{bug: always, where: {namelen: 3..1}}", "where: 3..1 is no range"),
 ])
-def test_patterns_mean_themselves_but_for_star_and_question_mark(pattern: str, id_: str, is_match: bool) -> None:
-    assert bool(pattern_of(pattern).fullmatch(id_)) is is_match
+def test_wrong_withdrawals_are_refused(files: Files, withdrawn: str, told: str) -> None:
+    heir = f"{HEIR}without:\n  - {withdrawn}\n" + own("EINVAL")
+    message = files.refused(files.profile, "heir", linux=PAGE, heir=heir)
+    assert message.startswith("platforms/heir.yaml:4: ")
+    assert told in message
+
+
+def test_page_that_inherits_nothing_withdraws_nothing(files: Files) -> None:
+    message = files.refused(files.profile, "linux", linux=PAGE + "without: [{bug: always}]\n")
+    assert message == "platforms/linux.yaml:9: no inherited page has a bug 'always'; it is one of none"
+
+
+# what matches nothing
+
+
+def unmatched(files: Files, page: str, drawn: Sequence[str] = ()) -> list[str]:
+    told = load.unmatched(files.profile("linux", linux=page), twice(), drawn)
+    return [line.removeprefix(f"{files.folder}/platforms/linux.yaml:") for line in told]
+
+
+@pytest.mark.parametrize(("shows", "told"), [
+    ("{in: stream/a::twice, illumos.EISCONN: ok}", []), ("{illumos.EISCONN: ok}", []),
+    ("{in: stream/a::once, illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in stream/a::once is such"]),
+    ("{in: ['stream/*', 'unix/*'], illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in unix/* is such"]),
+    ("{illumos.EINPROGRESS: ok}", ["8: always: no case of illumos.EINPROGRESS in * is such"]),
+    ("{where: {domain: AF_UNIX}, illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in * is such"]),
+    ("{where: {domain: [AF_INET, AF_UNIX]}, illumos.EISCONN: ok}", ["8: always: no case has domain AF_UNIX"]),
+    ("{where: {backlog: 0..15}, illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in * is such"]),
+    ("{illumos.EISCONN: [conforms, EINVAL]}",
+     ["8: always: 2 outcomes for the 1 checks of illumos.EISCONN in suites/stream/a.yaml::twice[inet]"]),
+])
+def test_entry_that_matches_no_case_is_told(files: Files, shows: str, told: list[str]) -> None:
+    assert unmatched(files, page_of(shows)) == told
+
+
+def test_entry_of_a_drawn_scenario_matches_it(files: Files) -> None:
+    page = page_of("{in: drawn/test_a::any-length, illumos.EISCONN: ok}")
+    assert unmatched(files, page, ["suites/drawn/test_a.py::any-length"]) == []
+    assert len(unmatched(files, page)) == 1
+
+
+@pytest.mark.parametrize(("pattern", "topic", "is_match"), [
+    ("stream/a::twice", "stream/a::twice", True), ("stream/a::twic", "stream/a::twice", False),
+    ("stream/a::twice*", "stream/a::twice-more", True), ("*::twice", "stream/a::twice", True),
+    ("stream/?::twice", "stream/a::twice", False), ("stream/a::twice.", "stream/a::twice6", False),
+    ("*", "stream/a::twice", True),
+])
+def test_patterns_mean_themselves_but_for_the_star(pattern: str, topic: str, is_match: bool) -> None:
+    assert bool(pattern_of(pattern).fullmatch(topic)) is is_match
+
+
+# --- baselines ----------------------------------------------------------------------------------------------
+
+TWICE = "suites/stream/a.yaml::twice"
+RECORDED = {f"{TWICE}[inet]": ({"3": "0"}, {"3": "-1 EIO"}), f"{TWICE}[inet6]": ({"3": "0"},), "suites/b.yaml::c": (
+    {"1": "blocks", "unresolved": ""},)}
+LINE = '{"kind":"scenario","scenario":"a","variants":[""],"gave":[{"1":"0"}]}'
+
+
+def test_baseline_is_read_as_it_is_written(files: Files) -> None:
+    file = files.write("baselines/linux.jsonl", baseline.text("linux", ["Linux 6.18", "Linux 6.1"], RECORDED))
+    found = baseline.load(["linux"], file.parent)
+    assert {case: sorted(gave, key=str) for case, gave in found.items()} == {
+        case: sorted(gave, key=str) for case, gave in RECORDED.items()}
+    assert baseline.seen(file) == ["Linux 6.1", "Linux 6.18"]
+    assert baseline.text("linux", baseline.seen(file), found) == file.read_text()
+
+
+def test_baseline_is_one_text_in_whatever_order_it_was_seen() -> None:
+    other = {case: gave[::-1] for case, gave in reversed(RECORDED.items())}
+    assert baseline.text("linux", ["b", "a", "b"], RECORDED) == baseline.text("linux", ["a", "b"], other)
+
+
+def test_cases_of_a_scenario_that_gave_the_same_are_one_line() -> None:
+    found = {f"{TWICE}[{domain}]": ({"3": "0"},) for domain in ("inet6", "inet", "mapped")}
+    assert baseline.text("linux", [], found).splitlines()[1:] == [
+        f'{{"kind":"scenario","scenario":"{TWICE}","variants":["inet","inet6","mapped"],"gave":[{{"3":"0"}}]}}']
+
+
+def test_profile_has_its_own_baseline_before_the_inherited(files: Files) -> None:
+    files.write("baselines/linux.jsonl", baseline.text("linux", ["Linux"], RECORDED))
+    mine: dict[str, tuple[dict[str, str], ...]] = {f"{TWICE}[inet]": ({"3": "-1 EPERM"},)}
+    files.write("baselines/heir.jsonl", baseline.text("heir", ["Heir"], mine))
+    found = files.profile("heir", linux=PAGE, heir=HEIR).baseline
+    assert (found[f"{TWICE}[inet]"], found[f"{TWICE}[inet6]"]) == (({"3": "-1 EPERM"},), ({"3": "0"},))
+
+
+def test_platform_without_a_baseline_of_its_own_is_compared_with_none(files: Files) -> None:
+    """What another platform answers in a survey obliges it to nothing."""
+    files.write("baselines/linux.jsonl", baseline.text("linux", ["Linux"], RECORDED))
+    assert files.profile("heir", linux=PAGE, heir=HEIR).baseline == {}
+    assert files.profile("linux", linux=PAGE).baseline.keys() == RECORDED.keys()
+
+
+@pytest.mark.parametrize(("line", "told"), [
+    ("{", "Input data was truncated"), ("", "Input data was truncated"), ('{"kind":"other"}', "Invalid value 'other'"),
+    (LINE.replace('"a"', "5"), "Expected `str`, got `int` - at `$.scenario`"),
+    (LINE.replace(',"gave":[{"1":"0"}]', ""), "missing required field `gave`"),
+    (LINE.replace('"1":"0"', '"1":0'), "Expected `str`, got `int` - at `$.gave[0][...]`"),
+])
+def test_bad_line_of_a_baseline_is_named(files: Files, line: str, told: str) -> None:
+    head = baseline.text("linux", ["Linux"], {})
+    files.write("baselines/linux.jsonl", f"{head}{LINE}\n{line}\n{LINE}\n")
+    with pytest.raises(SpecError) as caught:
+        files.profile("linux", linux=PAGE)
+    message = str(caught.value)
+    assert message.startswith("specs/baselines/linux.jsonl:3: ")
+    assert told in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(("version", "strangers"), [
+    ("Linux 6.18.44 x86_64, glibc-2.36", []), ("Linux 6.18.1 aarch64", []), ("Linux 6.1.9", ["Linux 6.18"]),
+    ("Linux 7 x", ["Linux 6.18"]), ("Wine", ["Linux 6.18"]),
+])
+def test_release_that_a_baseline_was_not_seen_on_is_a_stranger(files: Files, version: str,
+                                                               strangers: list[str]) -> None:
+    file = files.write("baselines/linux.jsonl", baseline.text("linux", ["Linux 6.18.44 x86_64, glibc-2.36"], {}))
+    assert baseline.strangers("linux", version, file.parent) == strangers
+    assert baseline.strangers("other", version, file.parent) == []
 
 
 # --- targets ------------------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ def test_how_far_a_pending_attempt_has_come_is_no_difference(write: Write, repor
 
 
 def test_call_that_departs_otherwise_is_shown_where_the_first_does_not(write: Write, report: Report) -> None:
-    old, new = result("a", "open", "EBADF"), result("a", "open", "EBADF")
+    old, new = result("a", "recorded", "EBADF"), result("a", "recorded", "EBADF")
     for one, value in ((old, "0"), (new, "1")):
         one["steps"].append({**one["steps"][2], "text": "getsockopt(client, SO_TYPE)", "step": 2,
                              "expect": {"value": "2"}, "observed": {"ret": "ok", "value": value}})

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import strategies as st
 
 from reports import __main__, accept, judge, page, results
-from specs import load
+from specs import baseline, load
 from specs.judge import judge as judged
-from specs.model import Case, Check, Entry, Profile, Step, Transcript, pattern_of
+from specs.model import Case, Check, Entry, Place, Profile, Step, Transcript
 from specs.record import Record, decode, encode
 from suites.selftest import house
 from suites.selftest.written import CLAUSES, Json, Report, Write, header, result
@@ -36,7 +36,7 @@ ENDS = st.none() | st.tuples(st.sampled_from(["unsupported", "unresolved", "cras
 @st.composite
 def observations(draw: st.DrawFn, step: Step) -> dict[str, str]:
     """What a call gave: half of the time what the scenario hopes for."""
-    allowed = [one for check in step.checks for one in check.allowed if isinstance(one, str) and one != "any"]
+    allowed = [one for check in step.checks for one in check.allowed if isinstance(one, str)]
     ret = draw(st.sampled_from([*allowed, "ok"]) | OUTCOMES)
     return {"ret": ret, **(draw(FIELDS) if ret == "ok" else {})}
 
@@ -99,7 +99,7 @@ def plain_checks(step: Step) -> Any:
         if not isinstance(one, str) else one for one in check.allowed)) for check in step.checks)
 
 
-@hypothesis.given(played=played(), document=st.sampled_from(["illumos", "posix-2017", "linux", "unspecified"]))
+@hypothesis.given(played=played(), document=st.sampled_from(["illumos", "posix-2017", "linux", "survey"]))
 def test_document_alone_declares_nothing_and_leaves_others_out(played: tuple[Case, Transcript], document: str) -> None:
     record = read(recorded(*played, load.profile("linux", house.clauses())))
     again = judge.judge_record(record, judge.by_document(document, house.clauses()), house.clauses())
@@ -150,7 +150,7 @@ def test_torn_run_judged_again_is_torn(write: Write, tmp_path: Path) -> None:
 
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of pages: linux declares two deviations, of which others may show one."""
+    """A folder of pages: linux has two bugs, of which others may show one."""
     folder = tmp_path / "platforms"
     folder.mkdir()
     (folder / "linux.yaml").write_text(LINUX)
@@ -158,36 +158,36 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def deviation(scenario: str, observed: str) -> str:
-    return (f'  - clause: illumos.EISCONN\n    cases: ["stream/EISCONN.yaml::{scenario}"]\n    observed: {observed}\n'
-            "    status: bug\n    because: it always did\n    source: a page\n")
+def linux_bug(name: str, *shows: str) -> str:
+    return (f"  {name}:\n    because: it always did\n    status: bug\n    source: a page\n    shows:\n"
+            + "".join(f"      - {{{one}}}\n" for one in shows))
 
 
-LINUX = "platform: linux\ndeviations:\n" + deviation("a[*", "EINVAL") + deviation("b", "EBADF")
+LINUX = "platform: linux\nbugs:\n" + linux_bug(
+    "first", "in: stream/EISCONN::a, illumos.EISCONN: EINVAL") + linux_bug(
+    "second", "in: stream/EISCONN::b, illumos.EISCONN: EBADF")
 
 MINE = """\
 # yaml-language-server: $schema=../schema/platforms.json
 platform: mine
 inherits: linux
-conforms:
-  - clause: illumos.EISCONN
-    cases:
-      - "stream/EISCONN.yaml::b"
-deviations:
+without:
+  - {bug: second}
+bugs:
   # 2 cases: connect(client, peer) = 0, expected EISCONN (suites/stream/EISCONN.yaml:8)
-  - clause: illumos.EISCONN
-    cases: ["stream/EISCONN.yaml::c[*"]
-    observed: ok
-    status: bug
+  illumos-eisconn-gives-ok:
     because: ""
+    status: bug
     source: ""
+    shows:
+      - {in: 'stream/EISCONN::c', illumos.EISCONN: ok}
   # 1 case: connect(client, peer) = crashed, expected EISCONN (suites/stream/EISCONN.yaml:8)
-  - clause: illumos.EISCONN
-    cases: ["stream/EISCONN.yaml::d"]
-    observed: crashed
-    status: bug
+  illumos-eisconn-gives-crashed:
     because: ""
+    status: bug
     source: ""
+    shows:
+      - {in: 'stream/EISCONN::d', illumos.EISCONN: crashed}
 """
 
 
@@ -201,9 +201,8 @@ def first_run(write: Write, target: str = "native") -> Path:
 @pytest.mark.usefixtures("four_clauses")
 def test_new_page_holds_what_differs_from_the_inherited(write: Write, report: Report, pages: Path) -> None:
     out = report("accept", first_run(write), "--platform", "mine", "--inherits", "linux")
-    assert (pages / "mine.yaml").read_text() == MINE.replace('    cases:\n      - "stream/EISCONN.yaml::b"\n',
-                                                              '    cases: ["stream/EISCONN.yaml::b"]\n')
-    assert "mine.yaml: 2 deviations in 3 cases; fill in because and source" in out
+    assert (pages / "mine.yaml").read_text() == MINE
+    assert "mine.yaml: 2 bugs in 3 cases; fill in because and source" in out
     assert "mine.yaml: 1 withdrawal of what is inherited and not seen here" in out
 
 
@@ -213,15 +212,164 @@ def test_page_that_is_not_filled_in_counts_and_says_so(write: Write, report: Rep
     report("accept", file, "--platform", "mine", "--inherits", "linux")
     mine = pages / "mine.yaml"
     lacking = load.profile("mine", CLAUSES, pages).unexplained()
-    assert next((one.file, one.line) for one in lacking) == (str(mine), 9)
-    mine.write_text(mine.read_text().replace('because: ""', "because: it does").replace('source: ""', "source: me"))
-    standard = judge.Standard("mine", CLAUSES, load.profile("mine", CLAUSES, pages), "mine")
-    again = judge.judge(results.read(file), standard)
-    assert [record.verdict for record in again.records] == [
+    assert [(one.name, one.file, one.line) for one in lacking] == [
+        ("illumos-eisconn-gives-ok", str(mine), 8), ("illumos-eisconn-gives-crashed", str(mine), 15)]
+    assert again(file, "mine", pages, fill_in=True) == [
         "deviates", "deviates", "conforms", "deviates", "deviates", "deviates", "conforms"]
     before = mine.read_text()
-    assert report("accept", file, "--platform", "mine") == f"{mine}: nothing to add\n"
+    assert report("accept", file, "--platform", "mine").startswith(f"{mine}: nothing to add\n")
     assert mine.read_text() == before
+
+
+def again(file: Path, platform: str, pages: Path, fill_in: bool = False) -> list[str]:
+    """The verdicts of a run, judged by a page. fill_in: give the page's bugs reasons and sources first."""
+    page_ = pages / f"{platform}.yaml"
+    if fill_in:
+        page_.write_text(page_.read_text().replace('""', "said so"))
+    standard = judge.Standard(platform, CLAUSES, load.profile(platform, CLAUSES, pages), platform)
+    return [record.verdict for record in judge.judge(results.read(file), standard).records]
+
+
+def many(name: str, ret: str, *domains: str) -> list[Json]:
+    """Cases of one scenario, with their axes."""
+    return [result(f"{name}[{domain}-{mode}]", ret=ret, axes={"domain": domain, "mode": mode})
+            for domain in domains for mode in ("poll", "select", "epoll")]
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_fault_with_many_cases_is_one_bug(write: Write, report: Report, pages: Path) -> None:
+    """Of one clause with one outcome, in whatever scenarios it shows, and by the axes that it depends on."""
+    names = [f"s{number}" for number in range(6)]
+    file = write(*(one for name in names for one in many(name, "EINVAL", "AF_INET", "AF_INET6")),
+                 *many("some", "EINVAL", "AF_INET"), *many("some", "EISCONN", "AF_INET6"), result("fine"))
+    out = report("accept", file, "--platform", "mine")
+    assert "mine.yaml: 1 bug in 39 cases; fill in because and source" in out
+    (bug,) = load.read(pages / "mine.yaml")["bugs"].values()
+    assert bug["shows"] == [
+        {"in": [f"stream/EISCONN::{name}" for name in names], "illumos.EISCONN": "EINVAL"},
+        {"in": "stream/EISCONN::some", "where": {"domain": "AF_INET"}, "illumos.EISCONN": "EINVAL"}]
+    assert set(again(file, "mine", pages, fill_in=True)) == {"deviates", "conforms"}
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_faults_of_other_clauses_and_outcomes_are_bugs_of_their_own(write: Write, report: Report, pages: Path) -> None:
+    first = write(result("a", ret="EINVAL"), result("b", ret="EBADF"),
+                  result("c", ret="EPERM", clause="illumos.EACCES"), name="first")
+    report("accept", first, "--platform", "mine")
+    report("accept", write(result("a", ret="EINVAL"), result("f", ret="EINVAL"), name="second"), "--platform", "mine")
+    assert list(load.read(pages / "mine.yaml")["bugs"]) == [
+        "illumos-eisconn-gives-einval", "illumos-eisconn-gives-ebadf", "illumos-eacces-gives-eperm",
+        "illumos-eisconn-gives-einval-2"]
+
+
+# what a page takes back
+
+
+BOTH_PLACES = "platform: linux\nbugs:\n" + linux_bug(
+    "first", "in: stream/EISCONN::a, illumos.EISCONN: EINVAL", "in: stream/EISCONN::b, illumos.EISCONN: EBADF",
+    "where: {domain: AF_INET6, mode: [poll, epoll]}, illumos.EACCES: ok")
+
+
+@pytest.mark.usefixtures("four_clauses")
+@pytest.mark.parametrize(("made", "without"), [
+    ([result("a"), result("b", ret="EBADF")], [{"bug": "first", "in": "stream/EISCONN::a"}]),
+    ([result("a", ret="EINVAL")], None),  # what no case could have shown is not taken back
+    ([result("c", ret="EACCES", clause="illumos.EACCES", axes={"domain": "AF_INET6", "mode": "poll"})],
+     [{"bug": "first", "where": {"domain": "AF_INET6", "mode": ["poll", "epoll"]}}]),
+    ([result("a"), result("b"), result("c", ret="EACCES", clause="illumos.EACCES",
+                                       axes={"domain": "AF_INET6", "mode": "poll"})], [{"bug": "first"}]),
+])
+def test_what_is_inherited_and_not_seen_is_withdrawn(made: list[Json], without: Any, write: Write, report: Report,
+                                                     pages: Path) -> None:
+    (pages / "linux.yaml").write_text(BOTH_PLACES)
+    file = write(*made)
+    report("accept", file, "--platform", "mine", "--inherits", "linux")
+    assert load.read(pages / "mine.yaml").get("without") == without
+    assert set(again(file, "mine", pages)) <= {"deviates", "conforms"}
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_what_is_withdrawn_already_is_not_withdrawn_again(write: Write, report: Report, pages: Path) -> None:
+    file = write(result("a"), result("b", ret="EBADF"))
+    report("accept", file, "--platform", "mine", "--inherits", "linux")
+    before = (pages / "mine.yaml").read_text()
+    assert before.count("bug: first") == 1
+    report("accept", file, "--platform", "mine")
+    assert (pages / "mine.yaml").read_text() == before
+
+
+# what surveys give
+
+
+def surveyed(case: str, ret: str, target: str = "native", **more: Any) -> Json:
+    """A case of one observation."""
+    made = result(case, "recorded", ret, target, "survey.state", **more)
+    del made["steps"][-1]["expect"]
+    made["steps"][-1]["observe"] = True
+    return made
+
+
+def baseline_of(pages: Path, platform: str = "linux") -> dict[str, Any]:
+    return dict(baseline.load([platform], pages.parent / "baselines"))
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_accept_writes_what_surveys_give(write: Write, report: Report, pages: Path) -> None:
+    file = write(surveyed("x[inet]", "ok"), surveyed("x[inet6]", "EIO"), result("e"))
+    out = report("accept", file, "--platform", "linux")
+    assert "linux.jsonl: 2 cases recorded" in out
+    case = "suites/stream/EISCONN.yaml::x"
+    assert baseline_of(pages) == {f"{case}[inet]": ({"2": "0"},), f"{case}[inet6]": ({"2": "-1 EIO"},)}
+    assert baseline.seen(pages.parent / "baselines/linux.jsonl") == ["Linux 6.18.44 x86_64, glibc-2.36"]
+    assert again(file, "linux", pages) == ["recorded", "recorded", "conforms"]
+    before = (pages.parent / "baselines/linux.jsonl").read_bytes()
+    assert "linux.jsonl: 0 cases recorded" in report("accept", file, "--platform", "linux")
+    assert (pages.parent / "baselines/linux.jsonl").read_bytes() == before
+
+
+@pytest.mark.usefixtures("four_clauses")
+@pytest.mark.parametrize(("options", "verdicts"), [([], ["drifted", "recorded"]), (["--add"], ["recorded"] * 2)])
+def test_add_keeps_both_where_a_run_differs(options: list[str], verdicts: list[str], write: Write, report: Report,
+                                            pages: Path) -> None:
+    first = write(surveyed("x", "ok"), surveyed("y", "ok"), name="first", head=header(native="6.18.1"))
+    second = write(surveyed("x", "EIO"), name="second", head=header(native="7.3.0"))
+    report("accept", first, "--platform", "linux")
+    assert again(second, "linux", pages) == ["drifted"]
+    report("accept", second, "--platform", "linux", *options)
+    assert [*again(first, "linux", pages)[:1], *again(second, "linux", pages)] == verdicts
+    assert again(first, "linux", pages)[1] == "recorded"  # what the second run did not play is kept
+    assert [baseline.release_of(one) for one in baseline.seen(pages.parent / "baselines/linux.jsonl")] == [
+        "Linux 6.18", "Linux 7.3"]
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_heir_records_what_the_inherited_baseline_does_not_have(write: Write, report: Report, pages: Path) -> None:
+    report("accept", write(surveyed("x", "ok"), surveyed("y", "ok"), name="first"), "--platform", "linux")
+    file = write(surveyed("x", "EIO"), surveyed("y", "ok"), name="second")
+    report("accept", file, "--platform", "mine", "--inherits", "linux")
+    own = dict(baseline.cases(pages.parent / "baselines/mine.jsonl"))
+    assert own == {"suites/stream/EISCONN.yaml::x": ({"2": "-1 EIO"},)}
+    assert again(file, "mine", pages) == ["recorded", "recorded"]
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_crash_in_a_survey_is_a_bug_and_what_came_before_it_is_not(write: Write, report: Report, pages: Path) -> None:
+    made = surveyed("x", "EIO")
+    crash = made["steps"][-1] | {"step": 2, "observed": {"ret": "crashed"}, "verdict": "crashed"}
+    made |= {"verdict": "crashed", "clauses": {"survey.state": "crashed"}, "steps": [*made["steps"], crash]}
+    file = write(made)
+    report("accept", file, "--platform", "mine")
+    (bug,) = load.read(pages / "mine.yaml")["bugs"].values()
+    assert bug["shows"] == [{"in": "stream/EISCONN::x", "survey.state": ["conforms", "crashed"]}]
+    assert again(file, "mine", pages, fill_in=True) == ["deviates"]
+
+
+@pytest.mark.usefixtures("four_clauses")
+def test_crash_and_what_is_unsupported_are_not_recorded(write: Write, report: Report, pages: Path) -> None:
+    file = write(surveyed("x", "crashed", ended=["crashed", "it died"]),
+                 surveyed("y", "unsupported", ended=["unsupported", "no such call"]))
+    assert "0 cases recorded" in report("accept", file, "--platform", "linux")
+    assert baseline_of(pages) == {}
 
 
 GIVEN = [  # what a call gave that a clause has fail, and how a page declares it
@@ -247,10 +395,8 @@ def test_success_is_declared_with_what_it_gave(call: dict[str, str], declared: s
     file = write(made)
     report("accept", file, "--platform", "new")
     text = (pages / "new.yaml").read_text()
-    assert f"    observed: {declared}\n" in text
-    (pages / "new.yaml").write_text(text.replace('""', "said so"))
-    standard = judge.Standard("new", CLAUSES, load.profile("new", CLAUSES, pages), "new")
-    assert [record.verdict for record in judge.judge(results.read(file), standard).records] == ["deviates"]
+    assert f"illumos.EISCONN: {declared}}}\n" in text
+    assert again(file, "new", pages, fill_in=True) == ["deviates"]
 
 
 @pytest.mark.usefixtures("four_clauses")
@@ -269,6 +415,9 @@ def test_what_only_a_person_can_do_is_told(write: Write, report: Report, pages: 
     assert (pages / "linux.yaml").read_text() == LINUX
 
 
+SHORT = "one: {because: x, status: bug, source: x, shows: [{in: stream/EISCONN::a, illumos.EISCONN: EINVAL}]}"
+
+
 @pytest.mark.usefixtures("four_clauses")
 def test_what_accept_does_not_take(write: Write, refuse: Report, pages: Path) -> None:
     file = first_run(write)
@@ -276,14 +425,15 @@ def test_what_accept_does_not_take(write: Write, refuse: Report, pages: Path) ->
         "accept", file, "--platform", "linux", "--inherits", "linux")
     both = write(result("a"), result("a", target="wine"), name="both", head=header(native="6", wine="8"))
     assert refuse("accept", both, "--platform", "linux") == f"{both} holds native, wine; FILE@TARGET names one\n"
-    (pages / "short.yaml").write_text("platform: short\nconforms: []\ndeviations: []\n")
-    assert "short.yaml:3: deviations is no block of entries" in refuse("accept", file, "--platform", "short")
+    (pages / "short.yaml").write_text("platform: short\nbugs: {" + " ".join(SHORT.split()) + "}\n")
+    assert "short.yaml:2: bugs is no block of entries" in refuse("accept", file, "--platform", "short")
 
 
 @hypothesis.given(many=st.lists(played(), min_size=1, max_size=4, unique_by=lambda one: one[0].id))
 def test_accepted_and_filled_in_nothing_fails(many: list[tuple[Case, Transcript]], capsys: pytest.CaptureFixture[str],
                                               tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("pages")
+    folder = tmp_path_factory.mktemp("specs") / "platforms"
+    folder.mkdir()
     empty = Profile("none", ("none",), ())
     file = write_file(folder / "results.jsonl", *(recorded(case, transcript, empty) for case, transcript in many))
     with pytest.MonkeyPatch.context() as patch:
@@ -296,74 +446,106 @@ def test_accepted_and_filled_in_nothing_fails(many: list[tuple[Case, Transcript]
     profile = load.profile("mine", house.clauses(), folder)
     assert list(load.unmatched(profile, [case for case, _ in many])) == []
     for record in judge.judge(results.read(file), judge.Standard("", house.clauses(), profile, "mine")).records:
-        assert record.verdict not in ("fails", "stale") or "no entry declares" in left
+        assert record.verdict not in ("fails", "stale", "drifted") or "no entry declares" in left
 
 
-# --- patterns and pages -------------------------------------------------------------------------------------
+# --- places and pages ---------------------------------------------------------------------------------------
 
-INETS = [f"suites/stream/a.yaml::twice[{domain}-{mode}]" for domain in ("inet", "inet6") for mode in ("poll", "select")]
+
+def case_of(topic: str, **axes: str) -> Case:
+    folder, _, scenario = topic.partition("::")
+    return Case(f"suites/{folder}.yaml", scenario, "It fails.", axes, "-".join(axes.values()), (), (), 3)
+
+
+TWICE = [case_of("stream/a::twice", domain=domain, mode=mode)
+         for domain in ("inet", "inet6") for mode in ("poll", "epoll")]
+LENGTHS = [case_of("stream/a::long", namelen=str(number)) for number in (-1, 0, 15)]
+ONCE = case_of("stream/a::once")
 
 
 @pytest.mark.parametrize(("cases", "others", "told"), [
-    (INETS, [], ["stream/a.yaml::*"]),
-    (INETS, ["suites/stream/a.yaml::once"], ["stream/a.yaml::twice[*"]),
-    (INETS[:2], INETS[2:], ["stream/a.yaml::twice[inet-*]"]),
-    (INETS[::2], INETS[1::2], ["stream/a.yaml::twice[*-poll]"]),
-    (INETS[:1], INETS[1:], ["stream/a.yaml::twice[inet-poll]"]),
-    ([INETS[0], INETS[3]], INETS[1:3], ["stream/a.yaml::twice[inet-poll]", "stream/a.yaml::twice[inet6-select]"]),
-    (["suites/drawn/test_a.py::twice[inet-3]"], [], ["drawn/test_a.py::twice[*"]),
-    (["suites/drawn/test_a.py::once"], [], ["drawn/test_a.py::once"]),
+    (TWICE, [], [{"in": "stream/a::twice"}]), (TWICE, [ONCE], [{"in": "stream/a::twice"}]),
+    (TWICE[:2], TWICE[2:], [{"in": "stream/a::twice", "where": {"domain": "inet"}}]),
+    (TWICE[::2], TWICE[1::2], [{"in": "stream/a::twice", "where": {"mode": "poll"}}]),
+    (TWICE[:1], TWICE[1:], [{"in": "stream/a::twice", "where": {"domain": "inet", "mode": "poll"}}]),
+    ([TWICE[0], TWICE[3]], TWICE[1:3], [{"in": "stream/a::twice", "where": {"domain": "inet", "mode": "poll"}},
+                                       {"in": "stream/a::twice", "where": {"domain": "inet6", "mode": "epoll"}}]),
+    (TWICE[:3], TWICE[3:], [{"in": "stream/a::twice", "where": {"mode": "poll"}},
+                            {"in": "stream/a::twice", "where": {"domain": "inet"}}]),
+    (LENGTHS[:2], LENGTHS[2:], [{"in": "stream/a::long", "where": {"namelen": [-1, 0]}}]),
+    (LENGTHS[2:], LENGTHS[:2], [{"in": "stream/a::long", "where": {"namelen": 15}}]),
+    ([*TWICE, ONCE, *LENGTHS], [], [{"in": ["stream/a::twice", "stream/a::once", "stream/a::long"]}]),
+    ([ONCE], [case_of("stream/a::one")], [{"in": "stream/a::once"}]),
 ])
-def test_patterns_are_few_and_exact(cases: list[str], others: list[str], told: list[str]) -> None:
-    assert page.patterns(cases, others) == told
+def test_places_are_few_and_exact(cases: list[Case], others: list[Case], told: list[dict[str, Any]]) -> None:
+    def key(one: dict[str, Any]) -> str:
+        return json.dumps(one, sort_keys=True)
+    assert sorted(page.places(cases, others), key=key) == sorted(told, key=key)
 
 
-WORD = st.sampled_from(["inet", "inet6", "poll", "namelen-1", "a*b", "x"])
-IDS = st.builds(lambda file, name, words: f"suites/{file}::{name}" + (f"[{'-'.join(words)}]" if words else ""),
-                st.sampled_from(["a/b.yaml", "a/c.yaml", "drawn/test_d.py"]), st.sampled_from(["twice", "twice-more"]),
-                st.lists(WORD, max_size=4))
+VALUES = {"domain": ["AF_INET", "AF_INET6", "v4-mapped"], "namelen": ["-1", "0", "15"], "to": ["peer", "127.0.0.1"]}
+TOPICS = {"a/b::one": (), "a/b::two": ("domain",), "a/c::two": ("domain", "namelen"), "d/e::six": tuple(VALUES)}
+SOME_CASES = st.sampled_from(sorted(TOPICS)).flatmap(lambda topic: st.fixed_dictionaries(
+    {axis: st.sampled_from(VALUES[axis]) for axis in TOPICS[topic]}).map(lambda axes: case_of(topic, **axes)))
 
 
-@hypothesis.given(ids=st.sets(IDS), data=st.data())
-def test_patterns_match_all_these_and_none_of_the_others(ids: set[str], data: st.DataObject) -> None:
-    cases = sorted(data.draw(st.sets(st.sampled_from(sorted(ids))))) if ids else []
-    # A case that is a pattern itself matches others; no scenario has a name like that.
-    themselves = [pattern_of(case.removeprefix("suites/")) for case in cases]
-    others = sorted(case for case in ids - set(cases) if not any(one.fullmatch(case) for one in themselves))
-    found = page.patterns(cases, others)
-    assert all(any(pattern_of(text).fullmatch(case) for text in found) for case in cases)
-    assert not any(pattern_of(text).fullmatch(case) for text in found for case in others)
+@hypothesis.given(every=st.lists(SOME_CASES, unique_by=lambda case: case.id, max_size=24), data=st.data())
+def test_places_hold_all_these_cases_and_none_of_the_others(every: list[Case], data: st.DataObject) -> None:
+    chosen = data.draw(st.sets(st.sampled_from([case.id for case in every]))) if every else set()
+    cases, others = ([case for case in every if (case.id in chosen) is wanted] for wanted in (True, False))
+    found = page.places(cases, others)
     assert len(found) <= len(cases)
+    held = [place_of(one) for one in found]
+    assert all(any(place.holds(case) for place in held) for case in cases)
+    assert not any(place.holds(case) for place in held for case in others)
+    assert all(any(place.holds(case) for case in cases) for place in held)
 
 
-ENTRY = ["- clause: x", '  because: ""']
+def place_of(row: dict[str, Any]) -> Place:
+    """A place as it is read back from a page."""
+    text = "\n".join(page.item({**row, "x.y": "ok"}, "  "))
+    entry = load.parse(f"shows:\n{text}\n", "made")["shows"][0]
+    assert load.validator("platforms", "in").is_valid(entry["in"])
+    return load.place("made", entry)
+
+
+ENTRY = ["name:", '  because: ""']
+ITEM = ["- {bug: name}"]
+ADDED: dict[str, tuple[list[str], Any]] = {
+    "bugs": (ENTRY, {"name": {"because": ""}}), "without": (ITEM, [{"bug": "name"}])}
 OLD_PAGES = [
     "platform: p\n", "platform: p", "# first\nplatform: p  # why\n\n# last\n",
-    "platform: p\ndeviations:\n  - clause: a\n    because: |\n      long\n      words\n\n# so\nverified: false\n",
-    "platform: p\ndeviations:\n- clause: a\n  cases: [x,\n          y]\n# a comment\n\nconforms:\n- clause: b\n",
-    "deviations:\n    - clause: a\n      observed: {revents: [POLLIN]}  # so\n    # nothing below\nplatform: p\n",
+    "platform: p\nbugs:\n  a:\n    because: |\n      long\n      words\n\n# so\nverified: false\n",
+    "platform: p\nwithout:\n- bug: a\n  in: [x,\n          y]\n# a comment\n\nbugs:\n b:\n  shows: x\n",
+    "bugs:\n    a:\n      shows: [{revents: [POLLIN]}]  # so\n    # nothing below\nplatform: p\n",
 ]
 
 
-@pytest.mark.parametrize("key", ["deviations", "conforms"])
+@pytest.mark.parametrize("key", ["bugs", "without"])
 @pytest.mark.parametrize("old", OLD_PAGES)
 def test_page_keeps_every_line_it_has(old: str, key: str) -> None:
-    new = page.add(Path("p.yaml"), old, key, [ENTRY, ENTRY])
+    lines, added = ADDED[key]
+    new = page.add(Path("p.yaml"), old, key, [lines])
     rest = iter(new.splitlines())
     assert all(line in rest for line in old.splitlines())
     before, after = load.parse(old, "old"), load.parse(new, "new")
-    added = {"clause": "x", "because": ""}
-    assert after == {**before, key: [*before.get(key, ()), added, added]}
+    had = before.get(key, type(added)())
+    assert after == {**before, key: {**had, **added} if isinstance(added, dict) else [*had, *added]}
     assert new.endswith("\n")
     assert page.add(Path("p.yaml"), old, key, []) == old
 
 
 @pytest.mark.parametrize("comment", ["plain", "two\nlines", "x" * 300, "\x1b[31m \u2028 #"])
-def test_entry_is_yaml_whatever_was_seen(comment: str) -> None:
-    lines = page.entry("illumos.EISCONN", ["a/b.yaml::*"], {"data": "a: #b\n", "revents": []}, comment)
-    made = load.parse("deviations:\n" + "".join(f"  {line}\n" for line in lines), "made")["deviations"][0]
-    assert made["observed"] == {"data": "a: #b\n", "revents": []}
-    assert max(map(len, lines)) <= page.WIDTH
+@pytest.mark.parametrize("observed", [
+    {"data": "a: #b\n", "revents": []}, "ok", ["conforms", {"value": "0"}], {"data": "- x, {y}: 'z' " * 9},
+])
+def test_bug_is_yaml_whatever_was_seen(comment: str, observed: Any) -> None:
+    rows = [{"in": "a/b::c", "where": {"namelen": [-1, 0], "to": "127.0.0.1"}, "illumos.EISCONN": observed},
+            {"in": [f"a/b::{'x' * 30}{number}" for number in range(4)], "illumos.EISCONN": observed}]
+    lines = page.bug("some-bug", comment, rows)
+    made = load.parse("bugs:\n" + "".join(f"  {line}\n" for line in lines), "made")["bugs"]
+    assert made == {"some-bug": {"because": "", "status": "bug", "source": "", "shows": rows}}
+    assert all(len(line) <= page.WIDTH for line in lines if line.startswith("#"))
 
 
 def test_a_port_that_was_chosen_for_one_run_is_not_declared() -> None:

@@ -67,12 +67,12 @@ def test_from_the_first_run_to_the_next_release(tmp_path: Path) -> None:
 
     accepted = walk.reports("accept", "first.jsonl", "--platform", "my-layer", "--inherits", "linux")
     assert accepted.code == 0
-    assert re.search(r"my-layer\.yaml: \d+ deviations? in \d+ cases; fill in because and source", accepted.text)
+    assert re.search(r"my-layer\.yaml: 1 bug in \d+ cases; fill in because and source", accepted.text)
 
     walk.layer("EINVAL", "my-layer")
     unfinished = walk.pytest("unfinished.jsonl")
     assert unfinished.code == 0
-    assert re.search(r"platforms/my-layer\.yaml:\d+: no because or source; so it is with \d+ entries", unfinished.text)
+    assert re.search(r"my-layer\.yaml:\d+: no because or source; \d+ bugs of my-layer lack one", unfinished.text)
 
     page.write_text(page.read_text().replace('because: ""', "because: a listener is told so too")
                     .replace('source: ""', "source: layer.py connect()"))

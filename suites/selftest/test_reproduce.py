@@ -26,11 +26,12 @@ from reports import calls, html, reproduce, results, surroundings
 from reports.results import Column
 from reports.spelling import Spelling
 from specs import load
+from specs.foresee import Foreseen
 from specs.judge import judge
 from specs.model import Entry, Profile
 from specs.record import SCHEMA, Header, Record, Suite, Target, Unreadable, decode
 from specs.verbs import VERBS
-from suites import engine
+from suites import engine, schedule
 from suites.selftest import house
 from suites.selftest.house import clauses
 from suites.selftest.written import Report
@@ -65,7 +66,7 @@ def played() -> dict[str, bool]:
     if FILE:
         return {case: record.seconds > WAIT_S for case, (record, _) in told().items()}
     first = {(case.file, case.scenario): case for case in reversed(house.cases())}
-    return {case.id: engine.waits(case) for case in reversed(first.values())}
+    return {case.id: engine.waits(case, Foreseen()) for case in reversed(first.values())}
 
 
 @functools.cache
@@ -86,7 +87,7 @@ def record_of(case: str, session: targets.Session, own: bool = False) -> tuple[R
     if FILE:
         return told()[case]
     found = next(one for one in house.cases() if one.id == case)
-    record = engine.run(found, session, clauses(), profile(session.platform), own)
+    record = schedule.play(found, session, clauses(), profile(session.platform), own)
     return record, Column("native", "native", Target(session.platform, session.greeting))
 
 
@@ -186,7 +187,9 @@ def unlike(record: Record, output: str) -> list[str]:
     entries = [(entry, outcome) for entry in transcript.entries for outcome in outcomes_of(entry)]
     # On a network a probe, which waits for nothing, and poll(), which is woken by the first thing that happens, see
     # how far the kernel has come.
-    timed = ("probe", "poll") if any(surroundings.commands(transcript)) else ()
+    networked = any(surroundings.commands(transcript)) or any("SO_BINDTODEVICE" in one.request
+                                                              for one in transcript.entries)
+    timed = ("probe", "poll") if networked else ()
     return [f"{line}; the transcript has {outcome}" for line, (entry, outcome) in zip(lines, entries, strict=False)
             if entry.verb not in timed and not like.of(outcome, outcome_of(line, entry.request))
             ] + lines[len(entries):] + [f"missing: {entry.text}" for entry, _ in entries[len(lines):]]
@@ -197,7 +200,7 @@ def status_of(record: Record) -> int:
     case, transcript = record.case(), record.transcript()
     plain = Profile(record.platform, profile(record.platform).manuals, ())
     verdict = judge(case, transcript, clauses(), plain).verdict
-    return {"fails": 1, "crashed": 1, "conforms": 0, "open": 0}.get(verdict, 2)
+    return {"fails": 1, "crashed": 1, "conforms": 0, "recorded": 0}.get(verdict, 2)
 
 
 def differences(case: str, session: targets.Session, folder: Path, own: bool = False) -> list[str]:

@@ -19,7 +19,7 @@ from fixtures.targets import Session, Target
 from specs import load
 from specs.model import Case, Citation, Clause, Profile
 from specs.record import Record
-from suites import engine
+from suites import engine, schedule
 
 MINIATURE = Path(__file__).parent / "miniature.py"
 CLAUSES = {name: Clause(name, "It says so.", (Citation("illumos", "ERRORS", "shall"),), "clauses.yaml", 1)
@@ -82,7 +82,7 @@ def pids(log: Path) -> list[int]:
 
 
 def run(session: Session, played: Case, own: bool = False) -> Record:
-    return engine.run(played, session, CLAUSES, Profile("toy", ("toy",), ()), own)
+    return schedule.play(played, session, CLAUSES, Profile("toy", ("toy",), ()), own)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from specs.model import Citation, Clause
+from specs.record import SCHEMA
 
 CLAUSES = {id_: Clause(id_, says, tuple(Citation(*one) for one in cited), "specs/clauses/some.yaml", 1)
            for id_, says, *cited in (
@@ -15,7 +16,7 @@ CLAUSES = {id_: Clause(id_, says, tuple(Citation(*one) for one in cited), "specs
      ("illumos", "ERRORS", "shall"), ("posix-2017", "connect() ERRORS", "shall")),
     ("illumos.EACCES", "A path that may not be searched fails with EACCES.", ("illumos", "ERRORS", "shall")),
     ("posix.ELOOP", "Too many links may fail with ELOOP.", ("posix-2017", "connect() ERRORS", "may")),
-    ("unspecified.state", "The state after a failure.", ("unspecified", "no document", "unspecified")),
+    ("survey.state", "The state after a failure.", ("survey", "no document", "survey")),
 )}
 
 Json = dict[str, Any]
@@ -26,7 +27,7 @@ Report = Callable[..., str]
 def header(**targets: str) -> Json:
     """A header. targets: name -> release, or `!` and why it cannot be started."""
     greeting = {"system": "Linux", "machine": "x86_64", "implementation": "glibc-2.36", "verbs": ["connect"]}
-    return {"kind": "header", "schema": 1, "suite": {"revision": "0123456789ab"},
+    return {"kind": "header", "schema": SCHEMA, "suite": {"revision": "0123456789ab"},
             "started": "2026-11-22T10:00:00+00:00", "environment": {"uid": 1000, "sysctls": {}},
             "targets": {name: {"platform": "linux", **({"unavailable": told[1:]} if told.startswith("!") else
                                                        {"greeting": greeting | {"release": told}})}

@@ -1,0 +1,82 @@
+"""Scenario files as pytest items: one item is one case on one target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specs import load
+from specs.model import Case, Clause, SpecError
+from specs.record import Record
+from suites import engine
+from suites.outcome import UnexpectedVerdict, attach, failure_text, raise_outcome
+from suites.schedule import Schedule
+
+HERE = Path(__file__).parent
+SCHEDULE = pytest.StashKey[Schedule]()
+
+
+class ScenarioFile(pytest.File):
+    """One YAML file of scenarios."""
+
+    def collect(self) -> Iterator[CaseItem]:
+        schedule = self.config.stash[SCHEDULE]
+        try:
+            cases = load.cases(self.path, schedule.clauses, engine.vocabulary())
+        except SpecError as error:
+            raise self.CollectError(str(error)) from None
+        for case in cases:
+            for target in schedule.targets:
+                yield CaseItem.from_parent(self, case=case, target=target)
+
+
+class CaseItem(pytest.Item):
+    """One case on one target."""
+
+    def __init__(self, *, case: Case, target: str, **kwargs: Any) -> None:
+        variant = f"{case.variant}-{target}" if case.variant else target
+        super().__init__(name=f"{case.scenario}[{variant}]", **kwargs)
+        self.case, self.target = case, target
+        self.turn = self.config.stash[SCHEDULE].turn(case, target)
+        self.waits = self.turn.waits
+        self.record: Record | None = None
+        for mark in marks_of(case) | ({"waits"} if self.waits else set()):
+            self.add_marker(mark)
+
+    def runtest(self) -> None:
+        schedule = self.config.stash[SCHEDULE]
+        self.record = schedule.result(self.case, self.target)
+        attach(self, [self.record])
+        raise_outcome(self.record, schedule.drifts(self.target))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, UnexpectedVerdict) and self.record:
+            return failure_text(self.record, self.config.stash[SCHEDULE].clauses, self.config, self.nodeid)
+        if isinstance(excinfo.value, pytest.xfail.Exception):
+            return str(excinfo.value)  # its traceback takes longer to make than the case to play, and nobody sees it
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, self.case.line - 1, self.name
+
+
+def is_errno(word: str) -> bool:
+    return word.startswith("E") and word.isupper()
+
+
+def marks_of(case: Case) -> set[str]:
+    """What `-m` selects cases by: topic and errno."""
+    errnos = {part for clause in case.clauses for part in clause.split(".") if is_errno(part)}
+    return errnos | {Path(case.file).parent.name}
+
+
+def marks(clauses: Mapping[str, Clause]) -> Iterator[str]:
+    """The marks that cases bear, as pytest registers them."""
+    yield "waits: cases that wait for a timer of the kernel or for the call timeout"
+    for topic in sorted(path.name for path in HERE.iterdir() if path.is_dir() and path.name.isalpha()):
+        yield f"{topic}: cases of suites/{topic}"
+    for errno in sorted({part for clause in clauses for part in clause.split(".") if is_errno(part)}):
+        yield f"{errno}: cases of a clause about {errno}"

@@ -1,0 +1,179 @@
+"""When a case is played: every one is a future on its target's pool, and those that wait are begun first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+from fixtures.targets import Session, Target
+from specs import baseline, load, record
+from specs.foresee import foresee
+from specs.judge import judge
+from specs.model import Case, Clause, Profile, SpecError
+from specs.record import Record
+from suites import engine
+
+DRIFT_PLAYS = 3  # of a case; what it gives in all of them has drifted
+SLOW_S = 0.9  # a call that takes as long has waited for something: a SYN is sent again after a second
+PENDING = Profile("", (), ())  # of a target on another machine, until its hello says what that is
+
+
+class Turn(NamedTuple):
+    """One case on one target. waits: whether it waits for a timer or for the call timeout, as far as is foreseen."""
+
+    case: Case
+    target: str
+    waits: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.case.id, self.target
+
+
+class Schedule:
+    """The targets of a run with their sessions and pages, and the cases that are played on them."""
+
+    def __init__(self, targets: Mapping[str, Target], allow_drift: bool = False) -> None:
+        self.targets, self.allow_drift = targets, allow_drift
+        self.clauses: Mapping[str, Clause] = load.clauses()
+        self.profiles = {name: load.profile(target.platform, self.clauses) if target.platform else PENDING
+                         for name, target in targets.items()}
+        self.sessions = {name: Session(target) for name, target in targets.items()}
+        self.may_drift: dict[str, bool] = {}
+        self.pools = {name: ThreadPoolExecutor(target.agents, f"{name}-waits") for name, target in targets.items()}
+        self.players = ThreadPoolExecutor(os.cpu_count(), "plays")
+        self.futures: dict[tuple[str, str], Future[Record]] = {}
+        self.closed = False
+
+    # targets
+
+    def open(self) -> dict[str, record.Target]:
+        """Start every target, all at once; what each says of itself."""
+        for opened in [self.pools[name].submit(engine.make_ready, session) for name, session in self.sessions.items()]:
+            opened.result()
+        for name, session in self.sessions.items():
+            if self.profiles[name] is PENDING and session.greeting:
+                try:
+                    self.profiles[name] = load.profile(session.platform, self.clauses)
+                except SpecError as problem:
+                    session.unavailable = str(problem)
+        return {name: record.Target(s.platform, {} if s.unavailable else s.greeting, s.unavailable)
+                for name, s in self.sessions.items()}
+
+    def drifts(self, target: str) -> bool:
+        """Whether observations may differ from the baseline: when that is asked for, and on a release not yet seen."""
+        if target not in self.may_drift:
+            session, platform = self.sessions[target], self.profiles[target].platform
+            version = record.Target(platform, session.greeting).version
+            self.may_drift[target] = self.allow_drift or bool(baseline.strangers(platform, version))
+        return self.may_drift[target]
+
+    def unmatched(self, cases: Collection[Case], drawn: Collection[str]) -> Iterator[str]:
+        """What is wrong with the pages: a line for each entry that matches no case of the whole suite."""
+        for profile in self.pages():
+            yield from load.unmatched(profile, list(cases), drawn)
+
+    def unexplained(self) -> Iterator[str]:
+        """One line for each page with bugs that lack a reason: until it has one, an entry is only a claim."""
+        for profile in self.pages():
+            if lacking := profile.unexplained():
+                first = lacking[0]
+                yield (f"{first.file}:{first.line}: no because or source; {len(lacking)} bugs of {profile.platform} "
+                       "lack one: fill in why, or delete what cannot be explained")
+
+    def pages(self) -> Iterable[Profile]:
+        return {id(one): one for one in self.profiles.values()}.values()
+
+    # cases
+
+    def turn(self, case: Case, target: str) -> Turn:
+        return Turn(case, target, engine.waits(case, foresee(case, self.profiles[target])))
+
+    def submit(self, turns: Collection[Turn]) -> None:
+        """Let as many targets at once as there are processors play their cases; a slow one holds up no other."""
+        self.futures |= {turn.key: Future() for turn in turns}
+        for name in self.targets:
+            own = [turn for turn in turns if turn.target == name]
+            if own:
+                self.players.submit(self.play_all, own)
+
+    def result(self, case: Case, target: str) -> Record:
+        """The record of a case: of one that was submitted, when it has been played; of any other now."""
+        future = self.futures.get((case.id, target))
+        if future is None:
+            return self.play(case, target)
+        found = future.result()
+        del self.futures[case.id, target]
+        return found
+
+    def waiting(self) -> int:
+        """How many cases that were submitted have not been played."""
+        return sum(not future.done() for future in list(self.futures.values()))
+
+    def play_all(self, turns: Collection[Turn]) -> None:
+        """Play the cases of one target, in their order; those that wait meanwhile, each on an agent of its own.
+
+        Those that wait for a timer are begun first: that can take minutes, where the call timeout takes seconds.
+        """
+        later: dict[tuple[str, str], list[Turn]] = {}  # by file and scenario
+        for turn in turns:
+            later.setdefault((turn.case.file, turn.case.scenario), []).append(turn)
+        begun: set[tuple[str, str]] = set()
+        self.begin(sorted((one for one in turns if one.waits), key=lambda one: not engine.has_timer(one.case)), begun)
+        for turn in turns:
+            if turn.key in begun:
+                continue
+            if self.closed:
+                break
+            begun.add(turn.key)
+            if self.settle(turn, own=False):
+                self.begin(later[turn.case.file, turn.case.scenario], begun)
+
+    def begin(self, turns: Iterable[Turn], begun: set[tuple[str, str]]) -> None:
+        """Begin what has not begun of some cases that wait, or of the rest of a scenario in which a call has waited.
+
+        Each has the time that it has alone, so that no verdict depends on it. A network other than the usual one has
+        space for one case at a time.
+        """
+        for turn in turns:
+            if turn.key not in begun and (turn.waits or engine.room_of(turn.case) == engine.MAIN):
+                begun.add(turn.key)
+                self.pools[turn.target].submit(self.settle, turn, True)
+
+    def settle(self, turn: Turn, own: bool) -> bool:
+        """Play a case, and leave what came of it to its future; whether a call of it waited."""
+        future = self.futures[turn.key]
+        try:
+            played = self.play(turn.case, turn.target, own)
+        except BaseException as problem:  # noqa: BLE001 - whatever it is, the item that waits for it has to see it
+            future.set_exception(problem)
+            return False
+        future.set_result(played)
+        return any(step.seconds >= SLOW_S for step in played.steps)
+
+    def play(self, case: Case, target: str, own: bool = False) -> Record:
+        """Play a case; one that drifts again, because a race may decide what is seen where nothing is required."""
+        for _ in range(1 if self.drifts(target) else DRIFT_PLAYS):
+            played = play(case, self.sessions[target], self.clauses, self.profiles[target], own)
+            if played.verdict != "drifted":
+                break
+        return played
+
+    def close(self) -> None:
+        self.closed = True
+        pools = [self.players, *self.pools.values()]
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        for session in self.sessions.values():
+            session.close()
+        for pool in pools:
+            pool.shutdown()
+
+
+def play(case: Case, session: Session, clauses: Mapping[str, Clause], profile: Profile, own: bool = False) -> Record:
+    """Play a case, judge it, and make the record. own: on an agent of its own."""
+    transcript = engine.play(case, session, own, foresee(case, profile))
+    judgement = judge(case, transcript, clauses, profile)
+    return Record.of(case, transcript, judgement, session.target.name, profile.platform)
