@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from typing import NoReturn, Protocol
 
-from reports import accept, coverage, diff, explain, findings, history, judge, matrix, reproduce, summary, tap
+from reports import accept, bugs, coverage, diff, explain, findings, history, judge, matrix, reproduce, summary, tap
 from specs.model import SpecError
 from specs.record import Unreadable
 
@@ -35,6 +35,7 @@ VERBS: Mapping[str, Verb] = {
     "judge": judge,
     "reproduce": reproduce,
     "coverage": coverage,
+    "bugs": bugs,
 }
 
 

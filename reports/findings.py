@@ -14,17 +14,17 @@ from reports.results import Column, Results, gather, plural
 from reports.rows import Clauses
 from reports.sheets import Entry, Sheet
 from reports.transcripts import labelled, merged
-from reports.words import again, citations, departure, expectation, steady, untimely
+from reports.words import again, citations, departure, expectation, untimely
 from specs import load
-from specs.judge import is_errno, is_timed, matches, spell_allowed, spell_observed, spell_time
+from specs.judge import is_errno, is_timed, matches, normalised, spell_allowed, spell_observed, spell_time
 from specs.model import Allowed, declared_at
 from specs.record import Declared, PlayedStep, Record
 
 NATIVE = "native"  # the target that others are shown beside
 PENDING = "EINPROGRESS"  # an errno that is no failure
-# The most serious first. What a document or nobody settles comes last, whatever it is.
+# The most serious first. What a manual documents or leaves to the platform comes last, whatever it is.
 SERIOUSNESS = ("crash", "wrong success", "lost error", "hang", "wrong failure", "wrong state", "wrong errno",
-               "wrong time", "documented", "unspecified")
+               "wrong time", "documented", "choice")
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -43,7 +43,10 @@ def run(options: Namespace) -> None:
 
 @dataclass
 class Finding:
-    """One outcome of one clause on one platform, in one case or more; the example is the first."""
+    """One bug of a page, or one outcome of one clause that no page declares; the example is the most serious case.
+
+    seen: the outcome of the example. clauses, cases: those that the finding shows in.
+    """
 
     kind: str
     clause: str
@@ -52,25 +55,36 @@ class Finding:
     column: Column
     example: Record
     step: PlayedStep
+    clauses: list[str] = field(default_factory=list)
     cases: list[str] = field(default_factory=list)
 
     @property
     def platform(self) -> str:
         return self.example.platform
 
+    @property
+    def name(self) -> str:
+        """The bug's; of one that has none, the clause and what was seen."""
+        return self.declared.bug if self.declared and self.declared.bug else f"{self.clause}, {self.seen}"
 
-def findings(results: Results, clauses: Clauses) -> list[Finding]:
+
+def findings(results: Results) -> list[Finding]:
     """Every departure that is declared or fails; platforms by name, the most serious and most frequent first."""
-    found: dict[tuple[str, ...], Finding] = {}
+    found: dict[tuple[str, str], Finding] = {}
     for case, column, record, step, clause in departures(results):
         entry, named = declared(record, step, clause)
         seen = spell_allowed([named]) if entry else departure(step, clause, record.names) or step.ret
-        kind = rank(step, clause, entry, clauses)
-        one = found.setdefault((record.platform, kind, clause, seen),
-                               Finding(kind, clause, seen, entry, column, record, step))
+        kind = entry.status if entry and entry.status != "bug" else kind_of(step, clause)
+        new = Finding(kind, clause, seen, entry, column, record, step)
+        key = record.platform, new.name if entry and entry.bug else f"{kind} {new.name}"
+        one = found.setdefault(key, new)
+        if SERIOUSNESS.index(kind) < SERIOUSNESS.index(one.kind):
+            new.clauses, new.cases = one.clauses, one.cases
+            found[key] = one = new
         one.cases.extend([case] if case not in one.cases else [])
+        one.clauses.extend([clause] if clause not in one.clauses else [])
     return sorted(found.values(), key=lambda one: (one.platform, SERIOUSNESS.index(one.kind), -len(one.cases),
-                                                   one.clause, one.seen))
+                                                   one.name))
 
 
 def departures(results: Results) -> Iterator[tuple[str, Column, Record, PlayedStep, str]]:
@@ -78,14 +92,6 @@ def departures(results: Results) -> Iterator[tuple[str, Column, Record, PlayedSt
             for case, records in results.cases.items() for column in results.columns if column.label in records
             for step in records[column.label].steps for clause, verdict in step.judged.items()
             if verdict in ("deviates", "fails", "crashed"))
-
-
-def rank(step: PlayedStep, clause: str, entry: Declared | None, clauses: Clauses) -> str:
-    """One word of SERIOUSNESS."""
-    if entry and entry.status != "bug":
-        return entry.status
-    settled = clause not in clauses or any(one.force != "unspecified" for one in clauses[clause].cited)
-    return kind_of(step, clause) if settled else "unspecified"
 
 
 def kind_of(step: PlayedStep, clause: str) -> str:
@@ -127,12 +133,12 @@ def report(results: Results, clauses: Clauses) -> Iterator[str]:
     yield "Written by `python -m reports findings`; not to be edited."
     for note in results.notes:
         yield f"\n> **{plain(note)}**"
-    every = findings(results, clauses)
-    native = {(one.clause, one.seen): set(one.cases) for one in every if one.column.name == NATIVE}
+    every = findings(results)
+    native = {one.name: set(one.cases) for one in every if one.column.name == NATIVE}
     for platform, members in groupby(every, key=lambda one: one.platform):
         found = list(members)
         own = [one for one in found if one.column.name == NATIVE
-               or not native.get((one.clause, one.seen), set()).issuperset(one.cases)]
+               or not native.get(one.name, set()).issuperset(one.cases)]
         undeclared = sum(one.declared is None for one in own)
         yield f"\n## {plain(platform)}\n"
         yield from (f"- {plain(column.title)}" for column in results.columns if column.target.platform == platform)
@@ -145,14 +151,16 @@ def report(results: Results, clauses: Clauses) -> Iterator[str]:
 
 def section(one: Finding, results: Results, clauses: Clauses) -> Iterator[str]:
     clause, expects = clauses.get(one.clause), spell_allowed(one.step.allowed(one.clause))
-    yield f"\n### {one.kind}: {plain(one.clause)}, {plain(one.seen)}\n"
-    yield f"- says: {plain(f'{clause.says} {citations(clause)}' if clause else 'not in specs')}"
+    yield f"\n### {one.kind}: {plain(one.name)}\n"
+    yield f"- {plain(one.clause)}: {plain(f'{clause.says} {citations(clause)}' if clause else 'not in specs')}"
     yield f"- seen: {plain(f'{one.step.text} = {outcome(one.step, one.example)}, expected {expects}')}"
     if one.declared:
         yield f"- because: {plain(one.declared.because)} ({one.declared.status})"
         yield f"- source: {plain(one.declared.source)}"
     else:
         yield "- **undeclared**"
+    if len(one.clauses) > 1:
+        yield f"- clauses: {plain(', '.join(one.clauses))}"
     yield f"- in {plural(len(one.cases), 'case')}; again: {plain(again(one.example.id, one.example.target))}\n"
     yield from (line.rstrip("\n") for line in table(transcripts(one, results)))
 
@@ -178,4 +186,4 @@ def expected(step: PlayedStep) -> str:
 def outcome(step: PlayedStep, record: Record) -> str:
     """What a call gave; its time only where that is checked, since it is another in every run."""
     timed = any(is_timed(step.allowed(clause)) for clause in step.expected)
-    return spell_observed(steady(step.observed, record.names)) + (spell_time(step.seconds) if timed else "")
+    return spell_observed(normalised(step.observed, record.names)) + (spell_time(step.seconds) if timed else "")
