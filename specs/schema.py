@@ -1,4 +1,4 @@
-"""What is derived from the table of calls. `python -m specs.schema` writes it; a self-test holds it current.
+"""What is derived from the tables of calls and networks. `python -m specs.schema` writes it; a test holds it current.
 
 Of schema/scenarios.json the verbs are derived, and that a step is one of them; the rest is written by hand.
 """
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from specs.networks import TABLE
 from specs.verbs import VERBS, Operand, Verb
 
 ROOT = Path(__file__).parent.parent
@@ -19,11 +20,13 @@ ABOUT = ("expect", "clause", "after", "observe")  # what a step says beside its 
 
 def derived() -> dict[Path, str]:
     """The files that hold something derived, as they are to be."""
-    return {ROOT / name: between((ROOT / name).read_text(encoding="utf-8"), start, end, content)
-            for name, start, end, content in (
-                ("specs/schema/scenarios.json", '  "verbs": ', '  "given": ', steps()),
-                ("fixtures/agent.c", "static const Verb VERBS[] = {\n", "    {NULL, NULL, NULL},\n", agent_table()),
-                ("README.md", "<!-- verbs: python -m specs.schema -->\n", "<!-- end of verbs -->\n", reference()))}
+    inside = {ROOT / name: between((ROOT / name).read_text(encoding="utf-8"), start, end, content)
+              for name, start, end, content in (
+                  ("specs/schema/scenarios.json", '  "verbs": ', '  "given": ', steps()),
+                  ("fixtures/agent.c", "static const Verb VERBS[] = {\n", "    {NULL, NULL, NULL},\n", agent_table()),
+                  ("fixtures/platform.h", "python -m specs.schema: */\n", "/* until here */\n", network_names()),
+                  ("README.md", "<!-- verbs: python -m specs.schema -->\n", "<!-- end of verbs -->\n", reference()))}
+    return {**inside, ROOT / "fixtures" / "networks.json": networks()}
 
 
 def between(text: str, start: str, end: str, content: str) -> str:
@@ -97,6 +100,33 @@ def reference() -> str:
             operands = ", ".join(["NAME", *(f"{key}{'?' if one.optional else ''}" for key, one in verb.step.items())])
             rows.append(f"| `{verb.name}: {operands}` | {verb.says} | {', '.join(verb.returns)} |\n")
     return "".join([*rows, "\n"])
+
+
+# --- the laboratory, and agents with networks inside --------------------------------------------------------
+
+
+def networks() -> str:
+    """What the laboratory makes: the rows, those of networks by domain, with their commands spelt out."""
+    parts = {key: {name: said(commands=part.commands, instead=part.instead, capabilities=part.capabilities)
+                   for name, part in rows.items()}
+             for key, rows in (("every-room", TABLE.every_room), ("rooms", TABLE.rooms))}
+    by_domain = {name: {domain: said(address=address, hosts=network.count(domain), route=network.route,
+                                     commands=network.made_by(domain, range(network.count(domain))),
+                                     instead=network.instead) for domain, address in network.addresses.items()}
+                 for name, network in TABLE.networks.items()}
+    return dumped({**parts, "networks": by_domain}, 0) + "\n"
+
+
+def said(**fields: Any) -> dict[str, Any]:
+    """What a row says; the rest is left out."""
+    return {key: value for key, value in fields.items() if value}
+
+
+def network_names() -> str:
+    """A C name for each network: a member of the JSON object that a greeting has."""
+    return "".join(f'#define NETWORK_{name.replace("-", "_").upper()} '
+                   f"{json.dumps(f'{json.dumps(name)}: {json.dumps(network.addresses)}')}\n"
+                   for name, network in TABLE.networks.items())
 
 
 def main() -> None:

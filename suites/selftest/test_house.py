@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import inspect
+import ipaddress
 import itertools
 import json
 import re
@@ -19,9 +21,11 @@ import jsonschema
 import pytest
 
 from fixtures import agent, targets, world
-from specs import baseline, load, peers, schema, verbs
+from fixtures.targets import Answer
+from specs import baseline, load, networks, peers, schema, verbs
 from specs.judge import is_observation, matches
 from specs.model import Bug, Deviation, Entry, Step, Transcript
+from specs.networks import TABLE
 from specs.verbs import VERBS
 from suites.composed import COMPOSED
 from suites.selftest.house import PLATFORMS, ROOT, SCENARIOS, SELFTEST, below, cases, cases_of, clauses, profiles
@@ -37,6 +41,8 @@ IMPURE = {"socket", "select", "subprocess", "os", "time", "datetime", "random", 
 UNUSED_FIXTURES: dict[str, str] = {}
 # Documents that bind every platform, the nearer first.
 STANDARDS = ("posix-2017", "illumos")
+# What the laboratory has beside networks.
+BESIDE_NETWORKS = {"failing-directory", "other-namespace"}
 # Clauses that no case has to do with, with the reason.
 UNTESTED: dict[str, str] = {}
 
@@ -128,7 +134,7 @@ def test_schemas_are_valid(path: Path) -> None:
 
 YAML = [*((path, "scenarios") for path in SCENARIOS), *((path, "clauses") for path in below("specs/clauses", "*.yaml")),
         *((path, "platforms") for path in below("specs/platforms", "*.yaml")), (targets.FILE, "targets"),
-        (peers.FILE, "peers"), (verbs.FILE, "verbs")]
+        (peers.FILE, "peers"), (verbs.FILE, "verbs"), (networks.FILE, "networks")]
 
 
 @pytest.mark.parametrize(("path", "name"), YAML, ids=[name_of(path) for path, _ in YAML])
@@ -209,6 +215,43 @@ def test_a_call_is_one_that_the_loader_can_spell_out() -> None:
 def test_fixtures_use_the_verbs_that_are_theirs() -> None:
     source = (ROOT / "fixtures" / "world.py").read_text(encoding="utf-8")
     assert all(f'"{verb}"' in source for verb in REQUESTS - STEPS - {"reset"})
+
+
+# --- networks -----------------------------------------------------------------------------------------------
+
+
+def test_table_of_networks_is_read_as_the_strict_reader_has_it() -> None:
+    assert networks.read(load.read(networks.FILE)) == TABLE
+
+
+def test_an_address_is_of_one_network_and_for_documentation() -> None:
+    ranges = [ipaddress.ip_network(one) for one in (
+        "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32",  # RFC 5737, 3849
+        "233.252.0.0/24", "ff0e::db8:0:0/96", "fe80::/64")]  # RFC 6676; of the link alone
+    hosts = [ipaddress.ip_address(address.partition("%")[0]) + number for network in TABLE.networks.values()
+             for domain, address in network.addresses.items() for number in range(network.count(domain))]
+    assert len(hosts) == len({*hosts})
+    assert all(any(host in one for one in ranges) for host in hosts)
+
+
+def test_networks_and_rooms_are_those_of_fixtures() -> None:
+    """Each is one that a fixture speaks to, or is played in, and fixtures and targets name no others."""
+    asked: set[str] = set()
+
+    def absent(name: str) -> str:
+        asked.add(name)
+        return name
+
+    for case in cases():
+        for given in case.given:
+            with contextlib.suppress(world.Unsupported, world.Unresolved):
+                empty = world.World(lambda *_: Answer("ENOSYS"), case.axes, {}, absent)
+                world.give(empty, given.fixture, given.name, given.operands)
+    assert asked == {*TABLE.networks, *BESIDE_NETWORKS}
+    assert {"main", *world.ROOMS.values()} == TABLE.rooms.keys()
+    assert {network.room for network in TABLE.networks.values()} <= TABLE.rooms.keys()
+    named = {name for entry in load.read(targets.FILE).values() for name in entry.get("worlds", ())}
+    assert named <= {*TABLE.networks, *TABLE.rooms, *BESIDE_NETWORKS}
 
 
 # --- clauses, scenarios, fixtures ---------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.lab import CAPABILITIES, REJECTING_CODES, WORLDS, Lab, enter, following, unreachable, with_checksum
+from fixtures.lab import ROOMS, WORLDS, Lab, enter, following, unreachable, with_checksum
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAB = PROJECT / "fixtures" / "lab.py"
@@ -54,18 +54,14 @@ print(*(errno.errorcode.get(client.connect_ex(("127.0.0.1", 1024)), "ok") for cl
 WITHOUT_NETLINK = """
 import json, os, runpy, sys
 lab = runpy.run_path(sys.argv[1])
-ask = lab["Room"]._ask
+do = lab["Room"]._do
 
-def refuse(room, what, table, command, **arguments):
-    if (table, command) in {("link", "add"), ("neigh", "add")}:
-        room.refusals[what] = f"the kernel refuses {what}"
-        return False
-    return ask(room, what, table, command, **arguments)
+def refuse(room, words):
+    if words[:3] in (["ip", "link", "add"], ["ip", "neighbour", "add"], ["nft", "add", "table"]):
+        raise OSError("refused")
+    do(room, words)
 
-def no_firewall(*_):
-    raise OSError("refused")
-
-lab["Room"]._ask, lab["Room"]._nftables = refuse, no_firewall
+lab["Room"]._do = refuse
 lab["run"](sys.argv[2:], "impatient", False)
 """
 
@@ -180,9 +176,19 @@ def test_every_world_is_there_or_says_why_not(lab: Lab) -> None:
     assert all(reason.count("; ") == 1 for reason in lab.absent.values())
 
 
+@pytest.mark.usefixtures("lab")
+def test_a_command_that_is_not_known_is_a_fault() -> None:
+    """What every room has is not read back, so that it would be missed by none."""
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from fixtures.lab import Room; Room().refusal(sys.argv[2])"
+    for command in ("ip link add dummy0 type dummy", "nft add rule ip firewall firewall ip saddr 192.0.2.4 drop"):
+        told = subprocess.run([*RUN[:4], sys.executable, "-c", script, str(PROJECT), command], stderr=subprocess.PIPE,
+                              text=True, check=False)
+        assert told.stderr.endswith(f"no command that is known: {command}\n")
+
+
 def test_the_raw_room_alone_has_raw_sockets(lab: Lab) -> None:
     make = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)"
-    ends = {room: subprocess.run([*enter(lab.rooms[room], CAPABILITIES.get(room, ())), sys.executable, "-c", make],
+    ends = {room: subprocess.run([*enter(lab.rooms[room], ROOMS[room].capabilities), sys.executable, "-c", make],
                                  stderr=subprocess.PIPE, check=False).returncode for room in lab.rooms}
     assert ends == {room: room != "raw" for room in lab.rooms}
 
@@ -369,8 +375,9 @@ def test_links_of_its_own_stand_in_for_what_the_kernel_refuses() -> None:
     without = [*RUN[:4], sys.executable, "-c", WITHOUT_NETLINK, str(LAB)]
     worlds = json.loads(output([*without, "printenv", "CONNECT_WORLDS"]))
     absent = worlds.pop("absent")
-    assert absent == {"down-link": "the kernel refuses down0; use one that has it",
-                      "firewall": "the kernel refuses firewall AF_INET (refused); use one that has it"}
+    assert absent == {"down-link": "the kernel refuses `ip link add down0 type veth peer name down0-far` "
+                                   "(refused); use one that has it",
+                      "firewall": "the kernel refuses `nft add table ip firewall` (refused); use one that has it"}
     assert worlds.keys() == WORLDS.keys() - absent.keys()
     expected = {(domain, "SOCK_STREAM", worlds[name][domain]): end for domain in ("AF_INET", "AF_INET6")
                 for name, end in ENDS_OF_STAND_INS.items()}
@@ -379,17 +386,18 @@ def test_links_of_its_own_stand_in_for_what_the_kernel_refuses() -> None:
     assert ends == {" ".join(attempt): end for attempt, end in expected.items()}
 
 
-@pytest.mark.parametrize("domain", sorted(REJECTING_CODES))
+@pytest.mark.parametrize("domain", sorted(WORLDS["rejecting"]))
 def test_the_router_answers_with_the_code_of_the_host(domain: str) -> None:
     family, (source, packet) = getattr(socket, domain), {
         "AF_INET": ("192.0.2.94", "45000014000000004006{checksum}{source}{destination}"),
         "AF_INET6": ("2001:db8::64:ff", "6000000000000640{source}{destination}")}[domain]
-    for code in range(-1, REJECTING_CODES[domain] + 1):
-        host = following(WORLDS["rejecting"].addresses[domain], code)
+    rejecting = WORLDS["rejecting"][domain]
+    for code in range(-1, rejecting.hosts + 1):
+        host = following(rejecting.address, code)
         source_raw, destination = socket.inet_pton(family, source), socket.inet_pton(family, host)
         sent = bytes.fromhex(packet.format(checksum="0000", source=source_raw.hex(), destination=destination.hex()))
         answer = unreachable(sent)
-        if code not in range(REJECTING_CODES[domain]):
+        if code not in range(rejecting.hosts):
             assert not answer
             continue
         header = 20 if domain == "AF_INET" else 40

@@ -29,6 +29,7 @@ from specs import load
 from specs.foresee import Foreseen
 from specs.judge import judge
 from specs.model import Entry, Profile
+from specs.networks import TABLE, commands_to
 from specs.record import SCHEMA, Header, Record, Suite, Target, Unreadable, decode
 from specs.verbs import VERBS
 from suites import engine, schedule
@@ -382,12 +383,13 @@ def test_every_form_is_one_that_can_be_filled_in() -> None:
                 assert not way or hasattr(Spelling, way) or hasattr(calls.Request, way), form
 
 
-def test_networks_are_those_of_the_laboratory() -> None:
-    for name, world in lab.WORLDS.items():
-        for address in world.addresses.values():
-            needs = surroundings.NEEDS.get(address, ())
-            assert (f"ip route add {world.route} {{}}" in needs) == (world.route in lab.REFUSING), name
-            assert any(lab.NOBODYS_MAC in command for command in needs) == (name == "silent-neighbour"), name
-            assert any(command.startswith("nft ") for command in needs) == (name in ("firewall", "rejecting")), name
-    for address, length in lab.OWN_ADDRESSES.items():
-        assert any(f" {address}/{length} " in command for command in surroundings.LINK)
+def test_network_of_a_host_is_made_as_the_laboratory_makes_it() -> None:
+    for name, network in TABLE.networks.items():
+        for domain, address in network.addresses.items():
+            last = lab.following(address, network.count(domain) - 1) if domain in network.hosts else address
+            commands = commands_to(last.partition("%")[0])
+            assert {*commands} <= {*lab.WORLDS[name][domain].commands, *lab.ROOMS[network.room].commands}, name
+            assert bool(commands) == bool(network.commands), name
+    assert [one.partition(" daddr ")[2] for one in commands_to("192.0.2.67") if one.startswith("nft add rule ")] == [
+        "192.0.2.67 reject with icmp type 3"]
+    assert commands_to("192.0.2.1") == []
