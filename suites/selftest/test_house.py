@@ -22,6 +22,7 @@ import pytest
 
 from fixtures import agent, targets, world
 from fixtures.targets import Answer
+from reports import bugs
 from specs import baseline, load, networks, peers, schema, verbs
 from specs.judge import is_observation, matches
 from specs.model import Bug, Deviation, Entry, Step, Transcript
@@ -424,6 +425,11 @@ def test_baseline_has_nothing_that_it_inherits(path: Path) -> None:
     inherited = dict(case for one in reversed(above) if (file := path.with_stem(one)).exists()
                      for case in baseline.cases(file))
     assert [case for case, gave in baseline.cases(path) if inherited.get(case) == gave] == []
+
+
+def test_index_of_bugs_is_current() -> None:
+    """`python -m reports bugs -o reports/bugs.md` writes it."""
+    assert bugs.INDEX.read_text(encoding="utf-8") == bugs.index()
 
 
 # --- the status of a bug ------------------------------------------------------------------------------------
