@@ -275,7 +275,7 @@ def decode(text: str | bytes, schema: int = SCHEMA) -> Line:
     return line
 
 
-# --- what suites wrote before surveys were told from verdicts (schema 1) ------------------------------------
+# --- what suites wrote before surveys were apart from verdicts (schema 1) -----------------------------------
 
 
 def upgraded(item: Any) -> Any:

@@ -56,7 +56,7 @@ class CaseItem(pytest.Item):
         if isinstance(excinfo.value, UnexpectedVerdict) and self.record:
             return failure_text(self.record, self.config.stash[SCHEDULE].clauses, self.config, self.nodeid)
         if isinstance(excinfo.value, pytest.xfail.Exception):
-            return str(excinfo.value)  # its traceback takes longer to make than the case to play, and nobody sees it
+            return str(excinfo.value)  # its traceback is not shown, and takes longer to make than the case to play
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

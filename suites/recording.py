@@ -65,8 +65,8 @@ class Recorder:
     def summary(self) -> Iterator[str]:
         """Counts per target, why cases were unsupported, and where the results are."""
         for target, counts in self.counts.items():
-            told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS[::-1] if counts[verdict])
-            yield f"{target}: {told or 'nothing was played'}"
+            shown = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS[::-1] if counts[verdict])
+            yield f"{target}: {shown or 'nothing was played'}"
             yield from self.drift(target, counts["drifted"])
         for (target, reason), count in sorted(self.unsupported.items()):
             yield f"unsupported on {target}, {count} case{'s' if count > 1 else ''}: {reason}"
