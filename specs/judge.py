@@ -130,25 +130,34 @@ def only_observed(case: Case, index: int, transcript: Transcript) -> bool:
     return step.verb == "probe" or (step.observe and not step.checks) or ended_otherwise
 
 
+def surveys(case: Case, index: int, transcript: Transcript, clauses: Mapping[str, Clause],
+            manuals: Sequence[str]) -> bool:
+    """Whether a step has clauses, and none of them binds a platform with these manuals."""
+    checks = case.steps[index].checks
+    return (bool(checks) and not only_observed(case, index, transcript)
+            and all(clauses[check.clause].force(manuals) == "survey" for check in checks))
+
+
 def is_observation(case: Case, index: int, transcript: Transcript, clauses: Mapping[str, Clause],
                    manuals: Sequence[str]) -> bool:
-    """Whether nothing is required of a step on a platform with these manuals: its outcome is recorded."""
-    checks = case.steps[index].checks
-    return only_observed(case, index, transcript) or (
-        bool(checks) and all(clauses[check.clause].force(manuals) == "survey" for check in checks))
+    """Whether nothing is required of a step, so that its outcome is recorded; of a probe it depends on the moment."""
+    return case.steps[index].verb != "probe" and (
+        only_observed(case, index, transcript) or surveys(case, index, transcript, clauses, manuals))
 
 
 def observations(case: Case, transcript: Transcript, clauses: Mapping[str, Clause],
                  manuals: Sequence[str]) -> Observations:
-    """What a case gave where nothing is required, by step number; of a survey, too, that its state was not reached.
+    """What a case gave where nothing is required, by step number; and that a state was not reached after that.
 
-    A case in which something is required is never excused by what a baseline has.
+    Where something is required, what a baseline has excuses only a state to which an observation led.
     """
-    found = {str(entry.step + 1): spell_observed(normalised(entry.observed, transcript.names))
-             for entry in transcript.entries
+    made = [entry for entry in transcript.entries if entry.step is not None]
+    found = {str(entry.step + 1): spell_observed(normalised(entry.observed, transcript.names)) for entry in made
              if entry.step is not None and is_observation(case, entry.step, transcript, clauses, manuals)}
-    surveys = all(clauses[clause].force(manuals) == "survey" for clause in case.clauses)
-    lost = surveys and transcript.ended is not None and transcript.ended[0] == "unresolved"
+    free = all(clauses[clause].force(manuals) == "survey" for clause in case.clauses)
+    led = free or any(entry.step is not None and surveys(case, entry.step, transcript, clauses, manuals)
+                      for entry in made)
+    lost = led and transcript.ended is not None and transcript.ended[0] == "unresolved"
     return found | ({"unresolved": ""} if lost else {})
 
 
