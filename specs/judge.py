@@ -77,8 +77,13 @@ def judge(case: Case, transcript: Transcript, clauses: Mapping[str, Clause], pro
     # Where the baseline has what comes of an observation, that led to no other state.
     led = [one for one in departures if one[0] != "recorded" or case.id not in profile.baseline]
     missed = "crashed" if died else "unsupported" if led or known else ended
+    # Where nothing is required, a state that no run is known to reach is none that this one had to.
+    unknown = case.id not in profile.baseline or any(d.observed == "unresolved" for d in declared)
+    free = "unsupported" if missed == "unresolved" and unknown else missed
     verdicts = {clause: verdict for clause in case.clauses
-                if (verdict := of_clause(clause, case, transcript, steps, missed, declared))}
+                if (verdict := of_clause(clause, case, transcript, steps,
+                                         free if clauses[clause].force(profile.manuals) == "survey" else missed,
+                                         declared))}
     if not verdicts:  # no check depends on an attempt that ended so
         verdicts, why = dict.fromkeys(case.clauses, "unsupported"), why or "no check is about an attempt that ends so"
     # What is only recorded is no verdict where there are checks.
