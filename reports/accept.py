@@ -191,11 +191,11 @@ def differences(judged: Iterable[Played]) -> list[Difference]:
             outcomes = ["conforms" if verdict in (*HELD, "stale") else
                         declarable(one.check, one.entry, played.transcript) for verdict, one in seen]
             outcome = None if None in outcomes else outcomes[0] if same(outcomes) else outcomes
-            told = spell_departure(case, wrong)
-            key = (clause, json.dumps(outcome or told, sort_keys=True))
+            departure = spell_departure(case, wrong)
+            key = (clause, json.dumps(outcome or departure, sort_keys=True))
             line = case.steps[wrong.step].line
             given = wrong.entry.observed["ret"]
-            one = found.setdefault(key, Difference(clause, outcome, given, f"{told} ({case.file}:{line})"))
+            one = found.setdefault(key, Difference(clause, outcome, given, f"{departure} ({case.file}:{line})"))
             one.cases.append(case)
     return list(found.values())
 

@@ -68,7 +68,7 @@ def seen(file: Path) -> list[str]:
 def strangers(platform: str, version: str, folder: Path = FOLDER) -> list[str]:
     """The releases that a platform's baseline was seen on, where this is none of them: another one may well differ.
 
-    Releases are told apart by their first two numbers.
+    Releases are compared by their first two numbers.
     """
     releases = sorted({release_of(one) for one in seen(folder / f"{platform}.jsonl")})
     return [] if release_of(version) in releases else releases

@@ -51,8 +51,8 @@ class Drawn:
         if record.verdict == "unsupported":
             pytest.skip(record.reason)
         if record.verdict in FAILING and not (record.verdict == "drifted" and self.schedule.drifts(self.target)):
-            told = failure_text(record, self.schedule.clauses, self.item.config, self.item.nodeid)
-            pytest.fail(f"{told}\nas a scenario:\n{textwrap.indent(text, '  ')}", pytrace=False)
+            failure = failure_text(record, self.schedule.clauses, self.item.config, self.item.nodeid)
+            pytest.fail(f"{failure}\nas a scenario:\n{textwrap.indent(text, '  ')}", pytrace=False)
 
     def case(self, text: str) -> Case:
         file = self.item.nodeid.partition("::")[0]

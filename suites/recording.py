@@ -149,9 +149,9 @@ def header(targets: Mapping[str, Target]) -> Header:
 def revision() -> str:
     """The commit of the suite, with '+' when files differ from it."""
     try:
-        told = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"], cwd=ROOT,
-                              capture_output=True, text=True, check=True, timeout=10)
-        return told.stdout.strip()
+        described = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+                                   cwd=ROOT, capture_output=True, text=True, check=True, timeout=10)
+        return described.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return "unknown"
 
