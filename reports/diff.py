@@ -17,7 +17,7 @@ from reports.results import Column, Name, Results, gather, plural
 from reports.sheets import Entry, Sheet
 from reports.words import GLYPHS, departures, instead, shared_name, untimely
 from specs.judge import normalised, spell_observed
-from specs.model import FAILING
+from specs.model import FAILING, PENDING
 from specs.record import Record, Unreadable
 
 # Most urgent first: the order of the report, and the words of --fail-on.
@@ -33,8 +33,6 @@ KINDS: Mapping[str, str] = {
     "added": "only in the new run",
     "gone": "only in the old run",
 }
-
-PENDING = ("EINPROGRESS", "EALREADY", "EINTR")  # a connect() whose attempt goes on
 
 
 def arguments(parser: ArgumentParser) -> None:

@@ -29,6 +29,8 @@ COMMON = ("illumos", "posix-2017", "survey")
 # Two names of one errno: the POSIX name stands for both (errno.h lets them have one value).
 SYNONYMS = {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP"}
 
+PENDING = ("EINPROGRESS", "EALREADY", "EINTR")  # of connect(): the attempt goes on
+
 # What came back from one call: {"ret": "ok" | ERRNO | "blocks" | "returned=N" | …, field: text}.
 Observed = Mapping[str, str]
 
@@ -179,6 +181,14 @@ class Case:
         join = ("pthread_join", self.steps[found].operands["thread"])
         return next((at for at in range(found, index) if (self.steps[at].verb, self.steps[at].name) == join), None)
 
+    def awaited(self, index: int) -> list[int]:
+        """The connect() steps before a step, by their index, for which it waits: accept() of clients, epoll_wait()."""
+        step, before = self.steps[index], self.steps[:index]
+        watched = {one.name for one in before if one.verb == "epoll_ctl" and one.operands["as"] == step.name}
+        return [at for at, one in enumerate(before) if one.verb == "connect" and (
+            (step.verb == "accept" and one.operands["to"] == step.name)
+            or (step.verb == "epoll_wait" and one.name in watched))]
+
     @property
     def revision(self) -> str:
         """Content hash: a result whose scenario has changed since is not compared with one that has not."""
@@ -203,6 +213,11 @@ class Entry:
     step: int | None = None
     given: str = ""
     seconds: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the call failed and left no attempt that goes on."""
+        return self.observed["ret"].startswith("E") and self.observed["ret"] not in PENDING
 
 
 @dataclass

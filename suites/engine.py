@@ -168,6 +168,7 @@ class Play:
             raise Unsupported(reason)
         if step.verb == "accept-all":
             self.world.make_space(step.name)
+        self.stop_if_in_vain(index, step)
         request = self.request(step)
         answer, seconds = self.call(request, self.patience(step.verb, step, index))
         self.record(index, step, request, answer, seconds)
@@ -192,6 +193,15 @@ class Play:
         if resets and not step.checks and not self.world.checked.lingers:
             return "SO_LINGER of 0 does not reset a connection here"
         return ""
+
+    def stop_if_in_vain(self, index: int, step: Step) -> None:
+        """Stop before a call that waits for what nothing can bring any more: every connect() that would has failed."""
+        made = [self.transcript.of_step(at) for at in self.case.awaited(index)]
+        if not made or not all(entry and entry.failed for entry in made):
+            return
+        look = self.fixture_call("poll", world.line("poll", step.name, events="POLLIN", timeout=0))
+        if not look.fields.get("revents"):
+            raise Unresolved(f"{step.text} is not called, because no connect() before it succeeds")
 
     def record(self, index: int, step: Step, request: str, answer: Answer, seconds: float) -> None:
         entry = Entry(step.text, step.verb, step.name, request, answer.observed(), index, seconds=seconds)

@@ -487,6 +487,13 @@ def test_what_is_checked_may_depend_on_the_attempt_before(files: Files) -> None:
     assert steps.steps[-1].checks[0].allowed == ({"errno": "EPIPE", "within": "300ms"},)
 
 
+def test_a_call_waits_for_the_attempts_before_it(files: Files) -> None:
+    steps = files.steps(
+        SOCKET, "{epoll_ctl: client, as: watcher, events: [POLLOUT]}", "{connect: client, to: peer}",
+        "{epoll_wait: watcher}", "{accept: peer, as: accepted}", "{poll: client, events: [POLLOUT], expect: ok}")[0]
+    assert [steps.awaited(index) for index in range(len(steps.steps))] == [[], [], [], [2], [2], []]
+
+
 def test_nearest_clause_wins(files: Files) -> None:
     text = GOOD.replace("    type:", "    clause: illumos.EINPROGRESS\n    type:")
     assert files.cases(text)[0].clauses == ("illumos.EINPROGRESS",)
