@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from reports import page
-from reports.results import Run, plural, read, some
-from reports.rows import Clauses
-from reports.words import visible
+from reports.common import profile_writer
+from reports.common.aggregate import Clauses
+from reports.common.results import Run, plural, read, some
+from reports.common.wording import visible
 from specs import baseline, load
 from specs.judge import (
     Judgement,
@@ -63,9 +63,10 @@ def run(options: Namespace) -> None:
                    profile.withdrawn)
     judged = [Played(case, transcript, judge(case, transcript, known, rest)) for case, transcript in played]
     found = differences(judged)
-    text = file.read_text(encoding="utf-8") if file.exists() else page.new(options.platform, options.inherits)
-    text = page.add(file, text, "without", [page.item(one, "") for one in withdrawals(withdrawn, profile)])
-    text = page.add(file, text, "bugs", list(bugs([one for one in found if one.outcome], judged, profile)))
+    text = file.read_text(encoding="utf-8") if file.exists() else profile_writer.new(options.platform, options.inherits)
+    taken_back = [profile_writer.item(one, "") for one in withdrawals(withdrawn, profile)]
+    text = profile_writer.add(file, text, "without", taken_back)
+    text = profile_writer.add(file, text, "bugs", list(bugs([one for one in found if one.outcome], judged, profile)))
     file.write_text(text, encoding="utf-8")
     recorded = record(run_, played, profile, known, options.add)
     for line in [*summary(load.shown(file), len(withdrawn), found, judged), recorded]:
@@ -165,8 +166,8 @@ def withdrawals(gone: Sequence[Deviation], profile: Profile) -> Iterator[dict[st
             yield {"bug": bug.name}
             continue
         for place in lost:
-            where = {axis: page.only([str(value) for value in values]) for axis, values in place.where}
-            yield {"bug": bug.name, **({"in": page.only(place.scenarios)} if place.scenarios else {}),
+            where = {axis: profile_writer.only([str(value) for value in values]) for axis, values in place.where}
+            yield {"bug": bug.name, **({"in": profile_writer.only(place.scenarios)} if place.scenarios else {}),
                    **({"where": where} if where else {})}
 
 
@@ -215,8 +216,8 @@ def bugs(found: Sequence[Difference], judged: Sequence[Played], profile: Profile
         taken.add(name)
         cases = sum(len(one.cases) for one in several)
         rows = [{**place, clause: one.outcome} for one in several
-                for place in page.places(one.cases, others(one, judged))]
-        yield page.bug(name, f"{plural(cases, 'case')}: {several[0].example}", rows)
+                for place in profile_writer.places(one.cases, others(one, judged))]
+        yield profile_writer.bug(name, f"{plural(cases, 'case')}: {several[0].example}", rows)
 
 
 def free_name(text: str, taken: Collection[str]) -> str:

@@ -7,9 +7,9 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from reports import markdown, terminal
-from reports.results import plural
-from reports.sheets import Entry, Sheet
+from reports.common import markdown, terminal
+from reports.common.results import plural
+from reports.common.tables import Entry, Sheet
 from specs.peers import Peer, peers, scenarios
 
 

@@ -12,10 +12,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from reports import markdown, terminal
-from reports.results import Column, Name, Results, gather, plural
-from reports.sheets import Entry, Sheet
-from reports.words import GLYPHS, departures, instead, shared_name, untimely
+from reports.common import markdown, terminal
+from reports.common.results import Column, Name, Results, gather, plural
+from reports.common.tables import Entry, Sheet
+from reports.common.wording import GLYPHS, departures, instead, shared_name, untimely
 from specs.judge import normalised, spell_observed
 from specs.model import FAILING, PENDING
 from specs.record import Record, Unreadable

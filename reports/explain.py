@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reports import terminal
-from reports.results import Column, Results, gather, some
-from reports.rows import Clauses
-from reports.terminal import STYLES, say
-from reports.words import GLYPHS, again, citations, declared, expectation, node, outcome
+from reports.common import terminal
+from reports.common.aggregate import Clauses
+from reports.common.results import Column, Results, gather, some
+from reports.common.terminal import STYLES, say
+from reports.common.wording import GLYPHS, again, citations, declared, expectation, node, outcome
 from specs import load
 from specs.record import PlayedStep, Record, Unreadable
 

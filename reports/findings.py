@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from reports.markdown import plain, table
-from reports.results import Column, Results, gather, plural
-from reports.rows import Clauses
-from reports.sheets import Entry, Sheet
-from reports.transcripts import labelled, merged
-from reports.words import again, citations, departure, expectation, untimely
+from reports.common.aggregate import Clauses
+from reports.common.alignment import labelled, merged
+from reports.common.markdown import plain, table
+from reports.common.results import Column, Results, gather, plural
+from reports.common.tables import Entry, Sheet
+from reports.common.wording import again, citations, departure, expectation, untimely
 from specs import load
 from specs.judge import is_errno, is_timed, matches, normalised, spell_allowed, spell_observed, spell_time
 from specs.model import Allowed, declared_at

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from reports import terminal
+from reports.common import terminal
+from reports.common.results import Name, Run, expanded, plural, read
+from reports.common.wording import GLYPHS, instead, shared_name
 from reports.diff import compare
-from reports.results import Name, Run, expanded, plural, read
-from reports.words import GLYPHS, instead, shared_name
 from specs.record import Record, Unreadable
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from reports import sheets, terminal
-from reports.results import Run, read, together, write
-from reports.rows import Clauses
+from reports.common import tables, terminal
+from reports.common.aggregate import Clauses
+from reports.common.results import Run, read, together, write
 from specs import load
 from specs.judge import Judgement
 from specs.judge import judge as judged
@@ -37,7 +37,7 @@ def run(options: Namespace) -> None:
         return
     results, to = together((again,)), terminal.console()
     terminal.heading(to, results)
-    to.print(terminal.table(sheets.targets(results)), "")
+    to.print(terminal.table(tables.targets(results)), "")
     terminal.summary(to, results, standard.clauses)
 
 

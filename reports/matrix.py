@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
-from reports import html, markdown, terminal
-from reports.results import Results, gather
-from reports.rows import Clauses
+from reports.common import markdown, terminal
+from reports.common.aggregate import Clauses
+from reports.common.results import Results, gather
+from reports.html import page
 from specs import load
 
 Render = Callable[[Results, Clauses, bool, IO[str]], None]
 
-FORMATS: Mapping[str, Render] = {"text": terminal.matrix, "markdown": markdown.matrix, "html": html.matrix}
+FORMATS: Mapping[str, Render] = {"text": terminal.matrix, "markdown": markdown.matrix, "html": page.matrix}
 
 
 def arguments(parser: ArgumentParser) -> None:

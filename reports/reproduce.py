@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
-import textwrap
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
-from reports import surroundings
-from reports.calls import Calls
+from reports.common.results import gather
 from reports.explain import played, resolve
-from reports.results import Column, gather
-from reports.rows import Clauses
-from reports.spelling import chosen, comment, words
-from reports.words import citations, declared
+from reports.reproducer.program import program
 from specs import load
-from specs.model import Transcript
-from specs.record import Record, Unreadable
-
-WIDTH = 118
-HEADERS = ("arpa/inet.h", "errno.h", "fcntl.h", "netinet/in.h", "netinet/tcp.h", "signal.h", "stdio.h", "stdlib.h",
-           "string.h", "sys/socket.h", "sys/stat.h", "unistd.h")
-MACROS = {"CALL": (2, "prints a call with its outcome; 2: the exit status if it blocks"),
-          "TEST": (1, "likewise, of one that is checked"), "LOOK": (0, "likewise, of one that may do anything")}
-NEWER = {"IP_LOCAL_PORT_RANGE": 51}  # options of Linux that headers in use do not have yet
-TEMPLATES = Path(__file__).parent / "templates"
+from specs.record import Unreadable
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -51,86 +32,3 @@ def run(options: Namespace) -> None:
         options.output.write_text(text, encoding="utf-8")
     else:
         sys.stdout.write(text)
-
-
-def program(record: Record, column: Column, clauses: Clauses, manuals: Sequence[str]) -> str:
-    """The C program. manuals: those that bind the platform.
-
-    Unreadable: the target could not play the case, so that there is nothing to reproduce.
-    """
-    case, transcript = record.case(), record.transcript()
-    if record.verdict == "unsupported" or not transcript.entries:
-        raise Unreadable(f"{record.id}: nothing to reproduce, {record.verdict} on {column.label}: {record.reason}")
-    gone = [name for name in (*record.clauses, *case.clauses) if name not in clauses]
-    if gone:
-        raise Unreadable(f"{record.id}: no clause {gone[0]!r} any more; play it again")
-    calls = Calls(case, transcript, clauses, manuals)
-    enter = ["enter_folder();"] if calls.needs_folder or calls.spelling.has_path else []
-    body = [*declarations(calls), "", "start();", *enter, *calls.lines, "", "finish(failures ? 1 : 0);"]
-    code = "\n".join(body)
-    helpers = "\n\n".join(chosen(f"{code} lost before after"))
-    return template().render(
-        head=list(head(record, column, clauses, transcript)), body=body, patience=patience(transcript),
-        errnos=sorted(set(re.findall(r"(?:failed\(|errno == |_attempt == )(E[A-Z0-9]+)", code))),
-        options=[(name, number) for name, number in NEWER.items() if name in words(code)],
-        macros=[(name, *MACROS[name]) for name in MACROS if name in calls.macros],
-        room=calls.spelling.room if "ROOM" in words(helpers) else 0,
-        headers=sorted({*HEADERS, *re.findall(r"^#include <(.+)>", helpers, re.MULTILINE)}),
-        helpers=re.sub(r"^#include <.+>\n", "", helpers, flags=re.MULTILINE))
-
-
-@cache
-def template() -> Template:
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=False, undefined=StrictUndefined,  # noqa: S701 C
-                              trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    return environment.get_template("reproduce.c")
-
-
-def patience(transcript: Transcript) -> int:
-    """Seconds a call may take: few where one did not return, many where timers of the kernel decide."""
-    if any(entry.observed["ret"] == "blocks" for entry in transcript.entries):
-        return 2
-    return 200 if any(surroundings.commands(transcript)) else 10 + 10 * int(transcript.seconds)
-
-
-# --- the comment at the top ---------------------------------------------------------------------------------
-
-
-def head(record: Record, column: Column, clauses: Clauses, transcript: Transcript) -> Iterator[str]:
-    """What the case is, what it obliges to, what was seen, and how to build and run the program."""
-    yield comment(record.id)
-    yield from filled(record.summary, "")
-    for name in record.clauses:
-        yield ""
-        yield from filled(f"{name}: {clauses[name].says}", "")
-        yield from filled(citations(clauses[name]), "    ")
-    yield ""
-    yield from filled(f"{column.title}: {record.verdict}{', ' if record.reason else ''}{record.reason}", "")
-    for entry in record.deviations:
-        yield from filled(f"declared: {declared(entry)}", "    ")
-    yield ""
-    yield "Build it with cc FILE.c -lpthread; on illumos and Solaris with cc FILE.c -lsocket -lnsl. The exit status is"
-    yield "0 if the document holds, 1 if it does not, 2 if the state that it speaks of is not reached."
-    if any(entry.verb == "chmod" for entry in transcript.entries):
-        yield "Run it as an ordinary user: permissions do not bind root."
-    commands = list(surroundings.commands(transcript))
-    if commands:
-        yield "It needs, on Linux:"
-        yield from (f"    {comment(one)}" for one in commands)
-
-
-def filled(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(comment(text), WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False,
-                         break_on_hyphens=False)
-
-
-# --- the variables of main() --------------------------------------------------------------------------------
-
-
-def declarations(calls: Calls) -> Iterator[str]:
-    """One line, or several, for each type."""
-    for kind, names in (("int", [*calls.spelling.sockets.values(), *dict.fromkeys(calls.attempts.values())]),
-                        ("static struct caller", calls.spelling.threads.values()),
-                        ("static struct name", calls.spelling.addresses)):
-        if names:
-            yield from textwrap.wrap(f"{kind} {', '.join(names)};", WIDTH - 4, subsequent_indent=" " * len(kind + " "))

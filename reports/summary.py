@@ -7,9 +7,9 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from reports import markdown, sheets, terminal
-from reports.results import Results, gather, some
-from reports.rows import Clauses, standings
+from reports.common import markdown, tables, terminal
+from reports.common.aggregate import Clauses, standings
+from reports.common.results import Results, gather, some
 from specs import load
 from specs.record import Unreadable
 
@@ -31,7 +31,7 @@ def run(options: Namespace) -> None:
         markdown.summary(results, clauses, sys.stdout)
     else:
         terminal.heading(to, results)
-        to.print(terminal.table(sheets.targets(results)), "")
+        to.print(terminal.table(tables.targets(results)), "")
         terminal.summary(to, results, clauses)
 
 

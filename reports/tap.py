@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from reports.results import gather
-from reports.words import again, visible
+from reports.common.results import gather
+from reports.common.wording import again, visible
 from specs.model import FAILING
 from specs.record import Record
 

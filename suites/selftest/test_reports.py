@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from reports import html, results, rows, terminal, words
+from reports.common import aggregate, results, terminal, wording
+from reports.html import page
 from specs.model import VERDICTS
 from specs.record import Record, decode
 from suites.selftest.written import CLAUSES, Json, Report, Write, header, result
@@ -179,7 +180,7 @@ def test_what_could_not_run_or_was_edited_is_said(write: Write) -> None:
 def shown(made: Json, clause: str = "illumos.EISCONN") -> str:
     record = decode(json.dumps(made))
     assert isinstance(record, Record)
-    return words.instead(record, clause)
+    return wording.instead(record, clause)
 
 
 @pytest.mark.parametrize(("observed", "expect", "verdict", "told"), [
@@ -238,7 +239,7 @@ def test_clauses_of_one_check_have_cells_of_their_own() -> None:
 
 
 def test_disagreement_is_told_apart_from_what_was_not_tested(write: Write) -> None:
-    leaves = rows.pairs(results.gather([three_targets(write)]), CLAUSES)
+    leaves = aggregate.pairs(results.gather([three_targets(write)]), CLAUSES)
     assert [(leaf.name.scenario, leaf.name.variant, leaf.disagrees, leaf.fails_once) for leaf in leaves] == [
         ("twice", "inet", True, False), ("twice", "inet6", True, True), ("links", "", False, False)]
 
@@ -246,13 +247,13 @@ def test_disagreement_is_told_apart_from_what_was_not_tested(write: Write) -> No
 @pytest.mark.parametrize(("number", "total", "told"), [
     (0, 0, "0%"), (0, 9, "0%"), (1, 900, "1%"), (899, 900, "99%"), (9, 9, "100%")])
 def test_percent_is_all_or_nothing_only_for_all_or_nothing(number: int, total: int, told: str) -> None:
-    assert rows.percent(number, total) == told
+    assert aggregate.percent(number, total) == told
 
 
 def test_every_verdict_has_a_glyph_a_style_and_a_standing() -> None:
-    assert set(VERDICTS) == set(words.GLYPHS)
-    assert set(VERDICTS) <= set(terminal.STYLES) & set(rows.STANDINGS)
-    assert len(set(words.GLYPHS.values())) == len(VERDICTS)
+    assert set(VERDICTS) == set(wording.GLYPHS)
+    assert set(VERDICTS) <= set(terminal.STYLES) & set(aggregate.STANDINGS)
+    assert len(set(wording.GLYPHS.values())) == len(VERDICTS)
 
 
 # --- matrix -------------------------------------------------------------------------------------------------
@@ -330,7 +331,7 @@ def test_calls_of_several_targets_are_aligned(write: Write) -> None:
     filler = long["steps"][0] | {"text": "connect(filler, peer)", "observed": {"ret": "EINPROGRESS"}}
     long["steps"][1:1] = [filler, filler]
     gathered = results.gather([write(short, long, head=header(native="1", gvisor="2"))])
-    [chunk] = html.details(gathered, CLAUSES)
+    [chunk] = page.details(gathered, CLAUSES)
     [case] = chunk.values()
     assert [step["text"] for step in case["steps"]] == [
         "listen(peer, 1)", "connect(filler, peer)", "connect(filler, peer)", "socket(client)",
@@ -345,7 +346,7 @@ def test_hostile_text_is_no_markup_in_html(write: Write, report: Report) -> None
     assert not re.search("<img|\x1b|\u202e", page)
     assert page.count("</script>") == page.count("<script") == 3
     case = page_data(page)["cases"][0]
-    assert case["summary"] == words.visible(HOSTILE)
+    assert case["summary"] == wording.visible(HOSTILE)
     assert HOSTILE not in str(page_details(page, case))
 
 

@@ -16,7 +16,8 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from reports import findings, results
+from reports import findings
+from reports.common import results
 from specs.record import PlayedStep, Record, decode
 from suites import progress
 from suites.items import CaseItem

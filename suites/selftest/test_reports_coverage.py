@@ -8,7 +8,7 @@ import pytest
 
 from reports import coverage
 from reports.__main__ import main
-from reports.sheets import Sheet
+from reports.common.tables import Sheet
 from specs import peers
 from specs.model import SpecError
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from reports import diff, results
+from reports import diff
+from reports.common import results
 from suites.selftest.written import Json, Report, Write, header, result
 
 pytestmark = pytest.mark.usefixtures("four_clauses")

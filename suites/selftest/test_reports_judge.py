@@ -11,7 +11,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from reports import __main__, accept, judge, page, results
+from reports import __main__, accept, judge
+from reports.common import profile_writer, results
 from specs import baseline, load
 from specs.judge import judge as judged
 from specs.model import Case, Check, Entry, Place, Profile, Step, Transcript
@@ -480,7 +481,7 @@ ONCE = case_of("stream/a::once")
 def test_places_are_few_and_exact(cases: list[Case], others: list[Case], told: list[dict[str, Any]]) -> None:
     def key(one: dict[str, Any]) -> str:
         return json.dumps(one, sort_keys=True)
-    assert sorted(page.places(cases, others), key=key) == sorted(told, key=key)
+    assert sorted(profile_writer.places(cases, others), key=key) == sorted(told, key=key)
 
 
 VALUES = {"domain": ["AF_INET", "AF_INET6", "v4-mapped"], "namelen": ["-1", "0", "15"], "to": ["peer", "127.0.0.1"]}
@@ -493,7 +494,7 @@ SOME_CASES = st.sampled_from(sorted(TOPICS)).flatmap(lambda topic: st.fixed_dict
 def test_places_hold_all_these_cases_and_none_of_the_others(every: list[Case], data: st.DataObject) -> None:
     chosen = data.draw(st.sets(st.sampled_from([case.id for case in every]))) if every else set()
     cases, others = ([case for case in every if (case.id in chosen) is wanted] for wanted in (True, False))
-    found = page.places(cases, others)
+    found = profile_writer.places(cases, others)
     assert len(found) <= len(cases)
     held = [place_of(one) for one in found]
     assert all(any(place.holds(case) for place in held) for case in cases)
@@ -503,7 +504,7 @@ def test_places_hold_all_these_cases_and_none_of_the_others(every: list[Case], d
 
 def place_of(row: dict[str, Any]) -> Place:
     """A place as it is read back from a page."""
-    text = "\n".join(page.item({**row, "x.y": "ok"}, "  "))
+    text = "\n".join(profile_writer.item({**row, "x.y": "ok"}, "  "))
     entry = load.parse(f"shows:\n{text}\n", "made")["shows"][0]
     assert load.validator("platforms", "in").is_valid(entry["in"])
     return load.place("made", entry)
@@ -525,14 +526,14 @@ OLD_PAGES = [
 @pytest.mark.parametrize("old", OLD_PAGES)
 def test_page_keeps_every_line_it_has(old: str, key: str) -> None:
     lines, added = ADDED[key]
-    new = page.add(Path("p.yaml"), old, key, [lines])
+    new = profile_writer.add(Path("p.yaml"), old, key, [lines])
     rest = iter(new.splitlines())
     assert all(line in rest for line in old.splitlines())
     before, after = load.parse(old, "old"), load.parse(new, "new")
     had = before.get(key, type(added)())
     assert after == {**before, key: {**had, **added} if isinstance(added, dict) else [*had, *added]}
     assert new.endswith("\n")
-    assert page.add(Path("p.yaml"), old, key, []) == old
+    assert profile_writer.add(Path("p.yaml"), old, key, []) == old
 
 
 @pytest.mark.parametrize("comment", ["plain", "two\nlines", "x" * 300, "\x1b[31m \u2028 #"])
@@ -542,10 +543,10 @@ def test_page_keeps_every_line_it_has(old: str, key: str) -> None:
 def test_bug_is_yaml_whatever_was_seen(comment: str, observed: Any) -> None:
     rows = [{"in": "a/b::c", "where": {"namelen": [-1, 0], "to": "127.0.0.1"}, "illumos.EISCONN": observed},
             {"in": [f"a/b::{'x' * 30}{number}" for number in range(4)], "illumos.EISCONN": observed}]
-    lines = page.bug("some-bug", comment, rows)
+    lines = profile_writer.bug("some-bug", comment, rows)
     made = load.parse("bugs:\n" + "".join(f"  {line}\n" for line in lines), "made")["bugs"]
     assert made == {"some-bug": {"because": "", "status": "bug", "source": "", "shows": rows}}
-    assert all(len(line) <= page.WIDTH for line in lines if line.startswith("#"))
+    assert all(len(line) <= profile_writer.WIDTH for line in lines if line.startswith("#"))
 
 
 def test_a_port_that_was_chosen_for_one_run_is_not_declared() -> None:

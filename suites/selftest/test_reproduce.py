@@ -22,9 +22,12 @@ import msgspec
 import pytest
 
 from fixtures import agent, lab, targets
-from reports import calls, html, reproduce, results, surroundings
-from reports.results import Column
-from reports.spelling import Spelling
+from reports.common import results
+from reports.common.results import Column
+from reports.html import page
+from reports.reproducer import lab_setup, statements
+from reports.reproducer.c_expr import Spelling
+from reports.reproducer.program import program as c_program
 from specs import load
 from specs.foresee import Foreseen
 from specs.judge import judge
@@ -188,7 +191,7 @@ def unlike(record: Record, output: str) -> list[str]:
     entries = [(entry, outcome) for entry in transcript.entries for outcome in outcomes_of(entry)]
     # On a network a probe, which waits for nothing, and poll(), which is woken by the first thing that happens, see
     # how far the kernel has come.
-    networked = any(surroundings.commands(transcript)) or any("SO_BINDTODEVICE" in one.request
+    networked = any(lab_setup.commands(transcript)) or any("SO_BINDTODEVICE" in one.request
                                                               for one in transcript.entries)
     timed = ("probe", "poll") if networked else ()
     return [f"{line}; the transcript has {outcome}" for line, (entry, outcome) in zip(lines, entries, strict=False)
@@ -209,14 +212,14 @@ def differences(case: str, session: targets.Session, folder: Path, own: bool = F
     record, column = record_of(case, session, own)
     if record.verdict == "unsupported":
         pytest.skip(record.reason)
-    commands = list(surroundings.commands(record.transcript()))
+    commands = list(lab_setup.commands(record.transcript()))
     missing = next((command for command in commands if command.startswith("#")), lack() if commands else "")
     if any(command.startswith("nft ") for command in commands) and not shutil.which("nft"):
         missing = "there is no program nft"
     if missing:
         pytest.skip(missing)
     program = folder / re.sub(r"\W+", "-", case)[-100:]
-    complaints = build(reproduce.program(record, column, clauses(), profile(record.platform).manuals), program)
+    complaints = build(c_program(record, column, clauses(), profile(record.platform).manuals), program)
     if complaints:
         return [complaints]
     *before, last = start(program, commands, session)
@@ -264,7 +267,7 @@ PAIR = ("socketpair one other domain=AF_UNIX type=SOCK_STREAM", "ok", "")
 
 def built(record: Record, folder: Path, column: Column = COLUMN) -> Path:
     """The program of a result; it compiles without a warning."""
-    assert build(reproduce.program(record, column, clauses(), profile("linux").manuals), folder / "program") == ""
+    assert build(c_program(record, column, clauses(), profile("linux").manuals), folder / "program") == ""
     return folder / "program"
 
 
@@ -318,14 +321,14 @@ def test_text_of_a_target_is_no_code(tmp_path: Path) -> None:
 ])
 def test_request_that_is_no_call_is_refused(request_: str) -> None:
     with pytest.raises(Unreadable, match=r"^suites/.*: '.*' is no call that can be written in C$"):
-        reproduce.program(made(PAIR, (request_, "ok", "ok")), COLUMN, clauses(), profile("linux").manuals)
+        c_program(made(PAIR, (request_, "ok", "ok")), COLUMN, clauses(), profile("linux").manuals)
 
 
 @pytest.mark.parametrize("ret", ["EVIL)", "E;"])
 def test_errno_that_is_none_is_refused(ret: str) -> None:
     record = made(PAIR, ("recv one", "ok", ret))
     with pytest.raises(Unreadable):
-        reproduce.program(record, COLUMN, clauses(), profile("linux").manuals)
+        c_program(record, COLUMN, clauses(), profile("linux").manuals)
 
 
 # --- the verb -----------------------------------------------------------------------------------------------
@@ -350,12 +353,12 @@ def test_verb_writes_one_c_file(report: Report, tmp_path: Path) -> None:
 def test_matrix_page_has_the_program() -> None:
     record = made(PAIR)
     other = made(verdict="unsupported", reason="no such domain")
-    text = reproduce.program(record, COLUMN, clauses(), profile("linux").manuals)
+    text = c_program(record, COLUMN, clauses(), profile("linux").manuals)
     gone = Column("gone", "gone", COLUMN.target)
-    found = html.program({"gone": other, COLUMN.label: record}, [gone, COLUMN], clauses())
+    found = page.program_data({"gone": other, COLUMN.label: record}, [gone, COLUMN], clauses())
     assert found["target"] == COLUMN.label
     assert "\n".join(found["lines"]) == text
-    assert html.program({"gone": other}, [gone], clauses()) == {}
+    assert page.program_data({"gone": other}, [gone], clauses()) == {}
 
 
 def test_verb_refuses_in_one_line(refuse: Report, tmp_path: Path) -> None:
@@ -380,7 +383,7 @@ def test_every_form_is_one_that_can_be_filled_in() -> None:
         for form in (verb.c, verb.success, *verb.c_with.values()):
             for _, word, way, _ in string.Formatter().parse(form):
                 assert word is None or word in {"name", *verb.takes}, form
-                assert not way or hasattr(Spelling, way) or hasattr(calls.Request, way), form
+                assert not way or hasattr(Spelling, way) or hasattr(statements.Request, way), form
 
 
 def test_network_of_a_host_is_made_as_the_laboratory_makes_it() -> None:

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from fixtures import targets
-from reports import results
+from reports.common import results
 from specs import load
 from specs.model import VERDICTS, Case
 from specs.record import SCHEMA

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from reports.rows import Clauses
-from reports.spelling import READY, Spelling, comment, literal, variable
+from reports.common.aggregate import Clauses
+from reports.reproducer.c_expr import READY, Spelling, comment, literal, variable
 from specs.judge import LOOPBACK, WILDCARD, is_errno, only_observed, own_name, spell_allowed, spell_observed
 from specs.model import BOUNDS, Allowed, Case, Check, Entry, Transcript, seconds_of
 from specs.record import Unreadable

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from reports.words import visible
+from reports.common.wording import visible
 
-HELPERS = (Path(__file__).parent / "templates" / "helpers.c").read_text(encoding="utf-8")
+HELPERS = (Path(__file__).parent / "helpers.c").read_text(encoding="utf-8")
 DECLARES = re.compile(r"^(?:static (?:const )?(?:struct )?\w+ \*?|struct |#define )(\w+)", re.MULTILINE)
 
 # No variable is called like what the language, the library or a helper calls so.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from reports.results import Name, some
+from reports.common.results import Name, some
 from specs.judge import lateness, normalised, ret_of, spell_allowed, spell_declared, spell_timed
 from specs.model import Clause
 from specs.record import Declared, PlannedStep, PlayedStep, Record

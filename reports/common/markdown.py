@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO
 
-from reports import sheets
-from reports.results import Results
-from reports.rows import Clauses
-from reports.sheets import Entry, Sheet
-from reports.words import visible
+from reports.common import tables
+from reports.common.aggregate import Clauses
+from reports.common.results import Results
+from reports.common.tables import Entry, Sheet
+from reports.common.wording import visible
 
 # Every character that begins something in GitHub's Markdown, or in the HTML that it lets through.
 MARKUP = str.maketrans({char: f"&#{ord(char)};" for char in "&<>|\\`*_[]#~$@"})
@@ -18,10 +18,10 @@ MARKUP = str.maketrans({char: f"&#{ord(char)};" for char in "&<>|\\`*_[]#~$@"})
 def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> None:
     """Write the matrix, its totals and the reasons why cases are unsupported."""
     heading(results, out)
-    for sheet in sheets.matrix(results, clauses, results.columns, every):
+    for sheet in tables.matrix(results, clauses, results.columns, every):
         out.writelines(table(sheet))
     totals(results, clauses, out)
-    reasons = sheets.reasons(results)
+    reasons = tables.reasons(results)
     if reasons.rows:
         out.writelines(table(reasons))
 
@@ -40,9 +40,9 @@ def heading(results: Results, out: IO[str]) -> None:
 
 
 def totals(results: Results, clauses: Clauses, out: IO[str]) -> None:
-    out.writelines(table(sheets.targets(results)))
-    out.writelines(table(sheets.documents(results, clauses)))
-    out.writelines(f"{plain(remark)}\n\n" for remark in sheets.remarks(results, clauses))
+    out.writelines(table(tables.targets(results)))
+    out.writelines(table(tables.documents(results, clauses)))
+    out.writelines(f"{plain(remark)}\n\n" for remark in tables.remarks(results, clauses))
 
 
 def table(sheet: Sheet) -> Iterator[str]:

@@ -16,16 +16,17 @@ from typing import IO, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import reproduce, sheets
-from reports.results import Column, Name, Results
-from reports.rows import Clauses, pairs
-from reports.transcripts import Call, labelled, merged
-from reports.words import GLYPHS, again, citations, declared, expectation, outcome, visible
+from reports.common import tables
+from reports.common.aggregate import Clauses, pairs
+from reports.common.alignment import Call, labelled, merged
+from reports.common.results import Column, Name, Results
+from reports.common.wording import GLYPHS, again, citations, declared, expectation, outcome, visible
+from reports.reproducer.program import program
 from specs import load
 from specs.model import VERDICTS, SpecError
 from specs.record import PlayedStep, Record, Unreadable
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent
 
 
 def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> None:
@@ -39,8 +40,8 @@ def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> Non
         script=script, style=style, script_hash=digest(script), style_hash=digest(style),
         notes=results.notes, runs=results.runs, glyphs=GLYPHS,
         verdicts=VERDICTS, topics=topics(results), errnos=errnos(results),
-        targets=sheets.targets(results), documents=sheets.documents(results, clauses),
-        remarks=sheets.remarks(results, clauses), reasons=sheets.reasons(results),
+        targets=tables.targets(results), documents=tables.documents(results, clauses),
+        remarks=tables.remarks(results, clauses), reasons=tables.reasons(results),
         data=printable(index(results, clauses)) | {"open": every}, chunks=map(packed, details(results, clauses)))
     out.writelines(page)
 
@@ -124,17 +125,17 @@ def case_index(case: str, records: Mapping[str, Record]) -> dict[str, Any]:
 def details(results: Results, clauses: Clauses) -> Iterator[dict[str, Any]]:
     """What each target did in each case of a scenario file, by case, and how to do it again."""
     for chunk in chunks(results):
-        yield {case: case_data(records, results.columns) | {"program": program(records, results.columns, clauses)}
+        yield {case: case_data(records, results.columns) | {"program": program_data(records, results.columns, clauses)}
                for case, records in chunk}
 
 
-def program(records: Mapping[str, Record], columns: Sequence[Column], clauses: Clauses) -> dict[str, Any]:
+def program_data(records: Mapping[str, Record], columns: Sequence[Column], clauses: Clauses) -> dict[str, Any]:
     """The first target whose calls can be written in C, and the program's lines; empty if no target's can."""
     for column in columns:
         if column.label in records:
             with contextlib.suppress(Unreadable):
                 record = records[column.label]
-                text = reproduce.program(record, column, clauses, manuals(record.platform))
+                text = program(record, column, clauses, manuals(record.platform))
                 return {"target": column.label, "lines": text.split("\n")}
     return {}
 

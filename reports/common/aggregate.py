@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from reports.results import Column, Name, Results, some
-from reports.words import GLYPHS, instead
+from reports.common.results import Column, Name, Results, some
+from reports.common.wording import GLYPHS, instead
 from specs.model import FAILING, Clause, worst
 from specs.record import Record
 

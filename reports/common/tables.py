@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from reports.results import Column, Results
-from reports.rows import (
+from reports.common.aggregate import (
     NO_CASE,
     STANDINGS,
     Clauses,
@@ -24,7 +23,8 @@ from reports.rows import (
     totals,
     unsupported,
 )
-from reports.words import GLYPHS
+from reports.common.results import Column, Results
+from reports.common.wording import GLYPHS
 
 
 class Entry(NamedTuple):

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports import sheets
-from reports.results import Column, Results
-from reports.rows import Clauses
-from reports.sheets import Sheet
-from reports.words import visible
+from reports.common import tables
+from reports.common.aggregate import Clauses
+from reports.common.results import Column, Results
+from reports.common.tables import Sheet
+from reports.common.wording import visible
 
 WIDTH = 100  # where there is no terminal to follow
 NAME_WIDTH = 36  # what the names of the matrix's rows have when room is short; longer ones are folded
@@ -73,13 +73,13 @@ def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> Non
     to = console(out)
     heading(to, results)
     for columns in side_by_side(results.columns, to.width):
-        found = list(sheets.matrix(results, clauses, columns, every))
+        found = list(tables.matrix(results, clauses, columns, every))
         widths = matrix_widths(found, len(columns), to.width)
         for sheet in found:
             to.print(table(sheet, widths), "")
-    to.print(table(sheets.targets(results)), "")
+    to.print(table(tables.targets(results)), "")
     summary(to, results, clauses)
-    reasons = sheets.reasons(results)
+    reasons = tables.reasons(results)
     if reasons.rows:
         to.print("", table(reasons))
 
@@ -107,6 +107,6 @@ def matrix_widths(found: Iterable[Sheet], targets: int, width: int) -> list[int]
 
 def summary(to: Console, results: Results, clauses: Clauses) -> None:
     """Print how the clauses of each document stand."""
-    to.print(table(sheets.documents(results, clauses)), "")
-    for remark in sheets.remarks(results, clauses):
+    to.print(table(tables.documents(results, clauses)), "")
+    for remark in tables.remarks(results, clauses):
         to.print(text(remark, "dim"))

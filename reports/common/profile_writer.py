@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from reports.words import visible
+from reports.common.wording import visible
 from specs import load
 from specs.model import Case
 from specs.record import Unreadable

@@ -1,0 +1,1 @@
+"""One case as a C program."""
