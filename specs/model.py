@@ -184,6 +184,8 @@ class Case:
     def awaited(self, index: int) -> list[int]:
         """The connect() steps before a step, by their index, for which it waits: accept() of clients, epoll_wait()."""
         step, before = self.steps[index], self.steps[:index]
+        if "timeout" in step.operands:
+            return []
         watched = {one.name for one in before if one.verb == "epoll_ctl" and one.operands["as"] == step.name}
         return [at for at, one in enumerate(before) if one.verb == "connect" and (
             (step.verb == "accept" and one.operands["to"] == step.name)

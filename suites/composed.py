@@ -117,10 +117,13 @@ class Caller:
 
     # the calls
 
-    def accept_all(self, name: str) -> Answer:
-        """Empty the listener's queue; the accepted sockets stay open."""
-        count = 0
-        while self.is_ready(name, 0):
+    def accept_all(self, name: str, most: str = "") -> Answer:
+        """Empty the listener's queue; the accepted sockets stay open. most: `most=N`, where N connections filled it.
+
+        A client that has waited for space may come while these are accepted, and is left for a later accept().
+        """
+        count, limit = 0, int(most.partition("=")[2] or -1)
+        while count != limit and self.is_ready(name, 0):
             self.accept(name)
             count += 1
         return Answer("ok", {"accepted": str(count)})

@@ -166,8 +166,6 @@ class Play:
             return
         if reason := self.ruled_out(step):
             raise Unsupported(reason)
-        if step.verb == "accept-all":
-            self.world.make_space(step.name)
         self.stop_if_in_vain(index, step)
         request = self.request(step)
         answer, seconds = self.call(request, self.patience(step.verb, step, index))
@@ -235,6 +233,8 @@ class Play:
             operands["to"] = self.world.resolve(operands["to"])
         if step.verb == "wait":
             operands = {"facility": self.world.facility, "events": ",".join(operands.pop("for")), **operands}
+        if step.verb == "accept-all":
+            operands = self.world.make_space(step.name) | operands
         if step.verb in ("connect-many", "socketpair"):
             operands |= {"domain": world.DOMAINS[self.world.domain], "type": self.world.type}
         if step.verb == "unlink":

@@ -384,14 +384,14 @@ static int keep_end(int listener, int s)
     return s;
 }
 
-/* Empty the queue; the accepted sockets stay open. */
+/* Empty the queue of as many connections as filled it, or of all (-1); the accepted sockets stay open. */
 #include <poll.h>
-static int accept_all(int s)
+static int accept_all(int s, int most)
 {
     struct pollfd queue = {s, POLLIN, 0};
     char text[16];
     int count = 0;
-    for (; poll(&queue, 1, 0) > 0; count++)
+    for (; count != most && poll(&queue, 1, 0) > 0; count++)
         if (keep_end(s, accept(s, NULL, NULL)) < 0)
             return -1;
     snprintf(text, sizeof text, "%d", count);
