@@ -1,1 +1,1 @@
-"""What was seen: renderings of result files. Nothing here plays a case, and only `specs` is imported."""
+"""Reports on result files, one module for each verb. They play no case and import `specs` alone."""

@@ -14,7 +14,7 @@ from specs.record import Unreadable
 
 
 class Verb(Protocol):
-    """A module that is a verb: its docstring is its help, `run` prints the report and may give an exit status."""
+    """A module that is a verb. Its docstring is its help; `run` prints the report and may return an exit status."""
 
     __doc__: str | None
 
@@ -40,16 +40,16 @@ VERBS: Mapping[str, Verb] = {
 
 
 class Parser(ArgumentParser):
-    """Wrong usage is one line."""
+    """Reports wrong usage in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. 0: done; 1: done, and it found what it was told to fail on; 2: wrong usage or an unreadable file.
+    """Run one verb. 0: done; 1: done, and `diff` found what --fail-on names; 2: wrong usage or an unreadable file.
 
-    What is wrong is one line on standard error.
+    An error is one line on standard error.
     """
     parser = Parser(prog="python -m reports", description="Render result files of the suite.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -57,11 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verb.arguments(verbs.add_parser(name, help=verb.__doc__, description=verb.__doc__))
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without ✓ is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")  # for terminals without ✓
     try:
         return VERBS[options.verb].run(options) or 0
     except BrokenPipeError:
-        sys.stdout = None  # whoever reads has seen enough; there is nothing left to flush
+        sys.stdout = None  # the reader has closed the pipe: there is nothing left to flush
     except (Unreadable, SpecError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

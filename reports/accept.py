@@ -1,7 +1,4 @@
-"""Today's differences as bugs on the platform's page, and its answers in surveys as its baseline.
-
-Why a bug is there, a person fills in; the baseline is never written by hand.
-"""
+"""Write undeclared departures to the platform's page, for a person to complete, and observations to its baseline."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from urllib.parse import unquote
 
 from reports.common import profile_writer
 from reports.common.aggregate import Clauses
-from reports.common.results import Run, plural, read, some
+from reports.common.results import Run, first_n, plural, read
 from reports.common.wording import visible
 from specs import baseline, load
 from specs.judge import (
@@ -38,9 +35,9 @@ from specs.record import Unreadable
 
 FOLDER = load.HERE / "platforms"
 UNTESTED = ("unsupported", "unresolved")
-HELD = ("conforms", "recorded", "drifted")  # verdicts of checks that a bug has nothing to do with
-NUMBERED = re.compile(r"(inet6?:\S+:)\d+|\b(?!inet)([a-z]+)\d+\b")  # a port that the system chose, a path of the run
-# Words that stand for an address which is another in every run, the narrower first.
+HELD = ("conforms", "recorded", "drifted")  # verdicts of checks that no bug declares
+NUMBERED = re.compile(r"(inet6?:\S+:)\d+|\b(?!inet)([a-z]+)\d+\b")  # an ephemeral port, a path of the run
+# The words of `expect` for an address that is another in every run, the narrower first.
 WORDS = {"host": ("loopback", "wildcard", "unchanged"), "port": ("none", "unchanged", "chosen"),
          "name": ("unnamed", "unchanged", "abstract")}
 
@@ -48,9 +45,9 @@ WORDS = {"host": ("loopback", "wildcard", "unchanged"), "port": ("none", "unchan
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="a result file of one target, or FILE@TARGET")
     parser.add_argument("--platform", required=True, metavar="P", help="the page to write to, specs/platforms/P.yaml")
-    parser.add_argument("--inherits", metavar="Q", help="the platform that a new page begins from")
-    parser.add_argument("--add", action="store_true", help="where this run differs from the baseline, which is how a "
-                        "race shows, keep both")
+    parser.add_argument("--inherits", metavar="Q", help="the platform that a new page inherits")
+    parser.add_argument("--add", action="store_true", help="keep both outcomes where this run differs from the "
+                        "baseline, as it does after a race")
 
 
 def run(options: Namespace) -> None:
@@ -58,17 +55,18 @@ def run(options: Namespace) -> None:
     profile = profile_before(file, options.platform, options.inherits, known)
     run_ = one_target(options.file)
     played = [(record.case(), record.transcript()) for record in run_.records]
-    withdrawn = unseen(file, played, profile, known)
+    withdrawn = not_shown(file, played, profile, known)
     rest = Profile(profile.platform, profile.manuals, tuple(d for d in profile.deviations if d not in withdrawn),
                    profile.withdrawn)
-    judged = [Played(case, transcript, judge(case, transcript, known, rest)) for case, transcript in played]
-    found = differences(judged)
+    judged = [JudgedCase(case, transcript, judge(case, transcript, known, rest)) for case, transcript in played]
+    found = undeclared(judged)
     text = file.read_text(encoding="utf-8") if file.exists() else profile_writer.new(options.platform, options.inherits)
-    taken_back = [profile_writer.item(one, "") for one in withdrawals(withdrawn, profile)]
-    text = profile_writer.add(file, text, "without", taken_back)
-    text = profile_writer.add(file, text, "bugs", list(bugs([one for one in found if one.outcome], judged, profile)))
+    items = [profile_writer.item(one, "") for one in withdrawals(withdrawn, profile)]
+    text = profile_writer.add(file, text, "without", items)
+    items = list(new_bugs([one for one in found if one.outcome], judged, profile))
+    text = profile_writer.add(file, text, "bugs", items)
     file.write_text(text, encoding="utf-8")
-    recorded = record(run_, played, profile, known, options.add)
+    recorded = write_baseline(run_, played, profile, known, options.add)
     for line in [*summary(load.shown(file), len(withdrawn), found, judged), recorded]:
         print(visible(line))
 
@@ -76,8 +74,9 @@ def run(options: Namespace) -> None:
 # --- The baseline -------------------------------------------------------------------------------------------
 
 
-def record(run_: Run, played: Iterable[tuple[Case, Transcript]], profile: Profile, known: Clauses, add: bool) -> str:
-    """Write what the cases gave where nothing is required, as far as no inherited baseline has it; what was written."""
+def write_baseline(run_: Run, played: Iterable[tuple[Case, Transcript]], profile: Profile, known: Clauses,
+                   add: bool) -> str:
+    """Write the observations that no inherited baseline has; return a line that says so."""
     folder = FOLDER.parent / "baselines"
     own, *above = (dict(baseline.load([one], folder)) for one in profile.manuals)
     inherited: dict[str, tuple[Observations, ...]] = {}
@@ -99,11 +98,11 @@ def record(run_: Run, played: Iterable[tuple[Case, Transcript]], profile: Profil
     return f"{load.shown(file)}: {plural(changed, 'case')} recorded"
 
 
-# --- What differs -------------------------------------------------------------------------------------------
+# --- Departures ---------------------------------------------------------------------------------------------
 
 
-class Played(NamedTuple):
-    """One case, what was seen of it, and what the profile makes of it."""
+class JudgedCase(NamedTuple):
+    """One case, its transcript, and how the page judges it."""
 
     case: Case
     transcript: Transcript
@@ -111,20 +110,20 @@ class Played(NamedTuple):
 
 
 @dataclass
-class Difference:
-    """What the checks of one clause give, one of them wrongly. outcome: as an entry declares it; None if none can."""
+class Undeclared:
+    """The outcomes of the checks of one clause, of which one departs. outcome: as a bug declares them, if one can."""
 
     clause: str
     outcome: Any
-    wrong: str  # what the first check gives that departs
+    wrong: str  # what the first check that departs returned
     example: str
     cases: list[Case] = field(default_factory=list)
 
 
 def profile_before(file: Path, platform: str, inherits: str | None, known: Clauses) -> Profile:
-    """What is declared so far; of a new page, what it inherits."""
+    """The page so far; of a new page, what it inherits."""
     if file.exists() and inherits:
-        raise Unreadable(f"{load.shown(file)}: there already; what it inherits is written there")
+        raise Unreadable(f"{load.shown(file)}: the page exists; --inherits is for new pages")
     if file.exists():
         return load.profile(platform, known, FOLDER)
     if not inherits:
@@ -136,13 +135,13 @@ def profile_before(file: Path, platform: str, inherits: str | None, known: Claus
 def one_target(file: Path) -> Run:
     run_ = read(file)
     if len(run_.header.targets) > 1:
-        raise Unreadable(f"{file} holds {', '.join(run_.header.targets)}; FILE@TARGET names one")
+        raise Unreadable(f"{file} has {', '.join(run_.header.targets)}; FILE@TARGET names one")
     return run_
 
 
-def unseen(file: Path, played: Iterable[tuple[Case, Transcript]], profile: Profile,
-           known: Clauses) -> list[Deviation]:
-    """Inherited entries that no case shows, though some could have: what the platform does not do."""
+def not_shown(file: Path, played: Iterable[tuple[Case, Transcript]], profile: Profile,
+              known: Clauses) -> list[Deviation]:
+    """Inherited entries that no case shows, though some were tested."""
     inherited = [one for one in profile.deviations if one.file != load.shown(file)]
     tested: dict[Deviation, bool] = {}
     for case, transcript in played:
@@ -152,13 +151,13 @@ def unseen(file: Path, played: Iterable[tuple[Case, Transcript]], profile: Profi
                 tested[one] = tested.get(one, False) or shows(one, case, transcript, known[one.clause].force(
                     profile.manuals))
     gone = [one for one in inherited if tested.get(one) is False]
-    # What is withdrawn is a place of a bug, with all clauses that it shows in there.
+    # A withdrawal is of a place of a bug, with all clauses in which the bug shows there.
     return [one for one in gone if not any(tested.get(other) for other in inherited
                                            if (other.bug, other.place) == (one.bug, one.place))]
 
 
 def withdrawals(gone: Sequence[Deviation], profile: Profile) -> Iterator[dict[str, Any]]:
-    """The entries of `without`: a bug that is not there at all, or the places where it does not show."""
+    """The entries of `without`: a bug with all its places, or some of its places."""
     for bug in dict.fromkeys(one.bug for one in gone):
         places = [one.place for one in profile.deviations if one.bug == bug]
         lost = list(dict.fromkeys(one.place for one in gone if one.bug == bug))
@@ -172,15 +171,15 @@ def withdrawals(gone: Sequence[Deviation], profile: Profile) -> Iterator[dict[st
 
 
 def shows(deviation: Deviation, case: Case, transcript: Transcript, force: str) -> bool:
-    """Whether the checks of its clause give what it declares, as far as they were made."""
+    """Whether the checks of its clause that were made have the declared outcomes."""
     made = [one for one in reached(case, transcript)[0] if one.check.clause == deviation.clause]
     verdicts = of_checks(made, transcript, force, [deviation])
     return "deviates" in verdicts and set(verdicts) <= {"conforms", "deviates"}
 
 
-def differences(judged: Iterable[Played]) -> list[Difference]:
-    """What the checks of each clause give, in order, where one of them is wrong, with the cases that show it."""
-    found: dict[tuple[str, str], Difference] = {}
+def undeclared(judged: Iterable[JudgedCase]) -> list[Undeclared]:
+    """The outcomes of the checks of each clause, in order, where one departs, with the cases that have them."""
+    found: dict[tuple[str, str], Undeclared] = {}
     for played in judged:
         case, made = played.case, reached(played.case, played.transcript)[0]
         for clause in played.judgement.clauses:
@@ -196,7 +195,7 @@ def differences(judged: Iterable[Played]) -> list[Difference]:
             key = (clause, json.dumps(outcome or departure, sort_keys=True))
             line = case.steps[wrong.step].line
             given = wrong.entry.observed["ret"]
-            one = found.setdefault(key, Difference(clause, outcome, given, f"{departure} ({case.file}:{line})"))
+            one = found.setdefault(key, Undeclared(clause, outcome, given, f"{departure} ({case.file}:{line})"))
             one.cases.append(case)
     return list(found.values())
 
@@ -205,10 +204,10 @@ def same(outcomes: Sequence[Any]) -> bool:
     return all(one == outcomes[0] for one in outcomes)
 
 
-def bugs(found: Sequence[Difference], judged: Sequence[Played], profile: Profile) -> Iterator[list[str]]:
-    """The lines of each bug: differences of one clause that begin with the same outcome have one cause."""
+def new_bugs(found: Sequence[Undeclared], judged: Sequence[JudgedCase], profile: Profile) -> Iterator[list[str]]:
+    """The lines of each bug. One bug has all that depart from a clause with the same first outcome."""
     taken = {one.bug.name for one in profile.deviations}
-    alike: dict[tuple[str, str], list[Difference]] = {}
+    alike: dict[tuple[str, str], list[Undeclared]] = {}
     for one in found:
         alike.setdefault((one.clause, one.wrong), []).append(one)
     for (clause, wrong), several in alike.items():
@@ -221,30 +220,29 @@ def bugs(found: Sequence[Difference], judged: Sequence[Played], profile: Profile
 
 
 def free_name(text: str, taken: Collection[str]) -> str:
-    """A name for a bug that none has yet; a person finds a better one."""
+    """A name that no bug has yet, for a person to replace."""
     stem = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
     return next(name for name in names if name not in taken)
 
 
-def others(one: Difference, judged: Iterable[Played]) -> list[Case]:
-    """The cases that have to do with the clause too and did not do so, or have fewer checks of it."""
+def others(one: Undeclared, judged: Iterable[JudgedCase]) -> list[Case]:
+    """The other cases of the clause: those that were tested, and those with fewer checks of it."""
     length = len(one.outcome) if isinstance(one.outcome, list | tuple) else 0
-    shown = {case.id for case in one.cases}
-    return [case for case, _, judgement in judged if case.id not in shown
+    own = {case.id for case in one.cases}
+    return [case for case, _, judgement in judged if case.id not in own
             and (judgement.clauses.get(one.clause, "unsupported") not in UNTESTED
                  or (length and one.clause in case.clauses and checks_of(case, one.clause) < length))]
 
 
 def checks_of(case: Case, clause: str) -> int:
-    """How often a case checks a clause."""
     return sum(check.clause == clause for step in case.steps for check in step.checks)
 
 
 def declarable(check: Check, made: Entry, transcript: Transcript) -> Any:
-    """The outcome as `observed` declares it; None if the loader takes no such outcome.
+    """The outcome as a bug declares it; None if the loader does not accept it.
 
-    Of a success it has the fields that the check looks at; where it looks at none, all that came back.
+    Of a success it has the fields that the check names; all that came back if it names none.
     """
     keys = dict.fromkeys(key for allowed in check.allowed if isinstance(allowed, Mapping) for key in allowed
                          if key not in ("errno", *BOUNDS)) or fields_of(made)
@@ -260,12 +258,12 @@ def declarable(check: Check, made: Entry, transcript: Transcript) -> Any:
 
 
 def fields_of(made: Entry) -> dict[str, None]:
-    """The fields that came back and that a scenario can name."""
+    """The returned fields that a scenario can name."""
     return dict.fromkeys(key for key in load.returns(made.verb) if key in made.observed)
 
 
 def missed_bound(check: Check, made: Entry) -> dict[str, str]:
-    """The bound of time on whose other side a call came; empty if it missed none."""
+    """The opposite of the time bound that the call missed; empty if it missed none."""
     for one in check.allowed:
         late = lateness(one, made.seconds) if ret_of(one) == made.observed["ret"] else ""
         if late and isinstance(one, Mapping):
@@ -274,12 +272,12 @@ def missed_bound(check: Check, made: Entry) -> dict[str, str]:
 
 
 def is_ephemeral(name: str) -> bool:
-    """Whether a name is an internet address with a port that was chosen for this run."""
+    """Whether a name is an internet address with a port."""
     return name.startswith("inet") and part("port", name) != "0"
 
 
 def value_of(key: str, made: Entry, transcript: Transcript) -> Any:
-    """One field that came back, in words that fit any run."""
+    """One returned field, in words that hold in every run."""
     seen = made.observed.get("name" if key in WORDS else key, "")
     if key in WORDS:
         named = [name for name, address in transcript.names.items() if address == seen] if key == "name" else []
@@ -291,27 +289,27 @@ def value_of(key: str, made: Entry, transcript: Transcript) -> Any:
     return unquote(seen) if key == "data" else seen
 
 
-# --- What is said -------------------------------------------------------------------------------------------
+# --- Messages -----------------------------------------------------------------------------------------------
 
 
-def summary(file: str, withdrawn: int, found: Sequence[Difference], judged: Sequence[Played]) -> Iterator[str]:
-    """What was written, and what only a person can do."""
+def summary(file: str, withdrawn: int, found: Sequence[Undeclared], judged: Sequence[JudgedCase]) -> Iterator[str]:
+    """What was written, and what is left for a person to do."""
     written = [one for one in found if one.outcome]
     cases = {case.id for one in written for case in one.cases}
     if written:
         number = len({(one.clause, one.wrong) for one in written})
         yield f"{file}: {plural(number, 'bug')} in {plural(len(cases), 'case')}; fill in because and source"
     if withdrawn:
-        yield f"{file}: {plural(withdrawn, 'withdrawal')} of what is inherited and not seen here"
+        yield f"{file}: {plural(withdrawn, 'withdrawal')} of inherited entries that no case shows"
     if not written and not withdrawn:
         yield f"{file}: nothing to add"
     for one in found:
         if one.outcome is None:
-            yield f"left: {one.clause}: no entry declares {one.example}"
+            yield f"left: {one.clause}: no bug can declare {one.example}"
     alike: dict[str, list[str]] = {}
     for case, _, judgement in judged:
         if judgement.verdict == "unresolved" or (judgement.verdict in ("stale", "crashed") and case.id not in cases):
             reason = NUMBERED.sub(r"\1\2*", judgement.reason)
             alike.setdefault(f"{judgement.verdict}, {reason}", []).append(case.id)
     for reason, ids in alike.items():
-        yield f"left: {plural(len(ids), 'case')} {reason}: {some(ids, 2)}"
+        yield f"left: {plural(len(ids), 'case')} {reason}: {first_n(ids, 2)}"

@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
+from reports.common.options import add_output, opened
+from reports.common.results import first_n
 from specs import load
 from specs.model import Bug
 
@@ -13,15 +15,13 @@ INDEX = Path(__file__).parent / "bugs.md"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help=f"a file instead of the screen; {INDEX.name} "
-                        "below reports/ is kept that way")
+    add_output(parser, f"a file, such as reports/{INDEX.name},")
 
 
 def run(options: Namespace) -> None:
-    if options.output:
-        options.output.write_text(index(), encoding="utf-8")
-    else:
-        print(index(), end="")
+    text = index()
+    with opened(options.output) as out:
+        out.write(text)
 
 
 HEAD = """\
@@ -33,7 +33,7 @@ a document states: see its page.
 
 
 def index() -> str:
-    """All pages, as Markdown."""
+    """The bugs of all platforms, as Markdown."""
     return HEAD + "".join(f"{one}\n" for one in lines())
 
 
@@ -50,5 +50,4 @@ def lines() -> Iterator[str]:
 
 def line(bug: Bug, clauses: list[str]) -> str:
     """`name` (status; clauses): why the platform does so."""
-    shown = ", ".join(clauses[:3]) + (f", {len(clauses) - 3} more" if len(clauses) > 3 else "")
-    return f"`{bug.name}` ({bug.status}; {shown}): {bug.because}"
+    return f"`{bug.name}` ({bug.status}; {first_n(clauses, 3)}): {bug.because}"

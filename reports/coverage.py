@@ -1,4 +1,4 @@
-"""Which public tests of other suites are found here, and which scenarios none of them checks."""
+"""Public tests of other suites with the scenarios that check the same, and scenarios that no such test checks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import groupby
 
 from reports.common import markdown, terminal
 from reports.common.results import plural
-from reports.common.tables import Entry, Sheet
+from reports.common.tables import Field, Table
 from specs.peers import Peer, peers, scenarios
 
 
@@ -54,17 +54,17 @@ def only_here(others: Sequence[Peer], every: Sequence[str]) -> str:
     return f"Only here: {len(missed)} of {plural(len(every), 'scenario')}, which none of these tests checks"
 
 
-def suites(others: Sequence[Peer]) -> Sheet:
-    """How many tests of each suite are found here."""
-    sheet = Sheet(("suite", "tests", "found here", "not here"), frozenset({"tests", "found here", "not here"}))
+def suites(others: Sequence[Peer]) -> Table:
+    """The number of tests of each suite that scenarios check too."""
+    table = Table(("suite", "tests", "found here", "not here"), frozenset({"tests", "found here", "not here"}))
     for name, figures in [*((peer.name, found(peer)) for peer in others), ("all", total(others))]:
         here, all_ = figures
-        sheet.rows.append((Entry(name), Entry(str(all_)), Entry(str(here)), Entry(str(all_ - here))))
-    return sheet
+        table.add(name, all_, here, all_ - here)
+    return table
 
 
 def found(peer: Peer) -> tuple[int, int]:
-    """How many tests of a suite are found here, and how many there are."""
+    """The number of tests of a suite that scenarios check too, and of all its tests."""
     return sum(bool(test.scenarios) for test in peer.tests), len(peer.tests)
 
 
@@ -72,28 +72,27 @@ def total(others: Sequence[Peer]) -> tuple[int, int]:
     return sum(found(peer)[0] for peer in others), sum(found(peer)[1] for peer in others)
 
 
-def tests(peer: Peer, every: Sequence[str]) -> Sheet:
-    """Every test of a suite below its file, and the scenarios that check the same or why there are none."""
-    sheet = Sheet(("test", "checks", "here"), frozenset())
+def tests(peer: Peer, every: Sequence[str]) -> Table:
+    """Every test of a suite below its file, with the scenarios that check the same or the reason why none does."""
+    table = Table(("test", "checks", "here"))
     for file, members in groupby(peer.tests, key=lambda test: test.file):
-        sheet.rows.append((Entry(file), Entry(""), Entry("")))
+        table.add(file, "", "")
         for test in members:
             here = ", ".join(map(short, test.among(every))) or f"— {test.why}"
-            sheet.rows.append((Entry(test.name, depth=1), Entry(test.checks), Entry(here)))
-    return sheet
+            table.add(Field(test.name, depth=1), test.checks, here)
+    return table
 
 
-def alone(others: Sequence[Peer], every: Sequence[str]) -> Sheet:
+def alone(others: Sequence[Peer], every: Sequence[str]) -> Table:
     """The scenarios that no test of another suite checks, by file."""
     missed = unshared(others, every)
-    sheet = Sheet(("file", "scenarios", "only here", "which"), frozenset({"scenarios", "only here"}))
+    table = Table(("file", "scenarios", "only here", "which"), frozenset({"scenarios", "only here"}))
     for file, members in groupby(every, key=lambda id_: id_.partition("::")[0]):
         ids = list(members)
         names = [id_.partition("::")[2] for id_ in ids if id_ in missed]
         if names:
-            figures = Entry(str(len(ids))), Entry(str(len(names)))
-            sheet.rows.append((Entry(short(file)), *figures, Entry(", ".join(names))))
-    return sheet
+            table.add(short(file), len(ids), len(names), ", ".join(names))
+    return table
 
 
 def unshared(others: Sequence[Peer], every: Sequence[str]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What differs between two runs or two targets: a system's drift, apart from what the suite changed."""
+"""What differs between two runs or two targets; changes that the suite caused are reported separately."""
 
 from __future__ import annotations
 
@@ -8,31 +8,16 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from reports.common import markdown, terminal
+from reports.common.aggregate import alike
+from reports.common.comparison import KINDS, closest_drawn, compare, compare_drawn, probes
 from reports.common.results import Column, Name, Results, gather, plural
-from reports.common.tables import Entry, Sheet
-from reports.common.wording import GLYPHS, departures, instead, shared_name, untimely
-from specs.judge import normalised, spell_observed
-from specs.model import FAILING, PENDING
+from reports.common.tables import Field, Table
+from reports.common.wording import GLYPHS, departures, observed_instead
 from specs.record import Record, Unreadable
-
-# Most urgent first: the order of the report, and the words of --fail-on.
-KINDS: Mapping[str, str] = {
-    "regressed": "from conforms to a departure, or from a departure to a failure",
-    "untested": "cannot be tested any more",
-    "changed": "departs still, but otherwise",
-    "improved": "the way back",
-    "tested": "can be tested now",
-    "judged": "did the same and is judged otherwise: a profile or a clause changed, not the system",
-    "probe": "a state that is recorded, not judged, is another",
-    "scenario": "the scenario was edited, so that nothing is compared",
-    "added": "only in the new run",
-    "gone": "only in the old run",
-}
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -40,7 +25,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("old", type=Path, metavar="OLD", help=about)
     parser.add_argument("new", type=Path, metavar="NEW", help="the same")
     parser.add_argument("--fail-on", type=kinds, default=(), metavar="KIND[,KIND…]",
-                        help=f"exit with 1 when there is any: {', '.join(KINDS)}")
+                        help=f"exit with 1 if there is any: {', '.join(KINDS)}")
     parser.add_argument("--format", choices=FORMATS, default="text")
 
 
@@ -63,14 +48,14 @@ def run(options: Namespace) -> int:
 
 
 class Seen(NamedTuple):
-    """A clause's verdict and what was seen instead, or the value of a probe."""
+    """The verdict of a clause and what was observed instead, or the value of a probe."""
 
     verdict: str = ""
     text: str = ""
 
 
 class Change(NamedTuple):
-    """What is another: of a clause, or of a field of a probe."""
+    """What a clause, or a field of a probe, had before and has after."""
 
     of: str
     before: Seen
@@ -88,7 +73,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two columns case by case."""
+    """Two columns, case by case. same: the number of cases without a difference."""
 
     old: Column
     new: Column
@@ -97,13 +82,13 @@ class Comparison:
 
     @classmethod
     def of(cls, old: Results, before: Column, new: Results, after: Column) -> Comparison:
-        """What a torn run does not hold is not gone; nothing is known of it."""
+        """Compare two columns. A case that a torn run does not have is not reported as gone or added."""
         olds = {case: records[before.label] for case, records in old.cases.items() if before.label in records}
         news = {case: records[after.label] for case, records in new.cases.items() if after.label in records}
         unknown = {kind for kind, results in (("added", old), ("gone", new)) if any(one.torn for one in results.runs)}
         differences = []
         for case in sorted({**olds, **news}, key=Name.of):
-            one, other = olds.get(case) or drawn_like(case, olds), news.get(case) or drawn_like(case, news)
+            one, other = olds.get(case) or closest_drawn(case, olds), news.get(case) or closest_drawn(case, news)
             kind = compare(one, other) if case in olds and case in news else compare_drawn(one, other, case in news)
             if kind and kind not in unknown:
                 differences.append(Difference(kind, case, changes(kind, one, other)))
@@ -115,7 +100,7 @@ Compared = Sequence[Comparison]
 
 
 def paired(old: Results, new: Results) -> list[tuple[Column, Column]]:
-    """The columns to compare: the only two, or those of one name, system and machine on both sides."""
+    """The columns to compare: the only two, or those with the same name, system and machine."""
     if len(old.columns) == len(new.columns) == 1:
         return [(old.columns[0], new.columns[0])]
     olds, news = by_place(old), by_place(new)
@@ -131,81 +116,13 @@ def by_place(results: Results) -> dict[tuple[str, str, str], Column]:
     for column in results.columns:
         key = (column.name, str(column.target.greeting.get("system", "")), column.target.machine)
         if key in found:
-            raise Unreadable(f"{found[key].label} and {column.label} stand on one side; name a file of one of them")
+            raise Unreadable(f"{found[key].label} and {column.label} are on the same side; name a file of one of them")
         found[key] = column
     return found
 
 
-def compare(old: Record | None, new: Record | None) -> str:
-    """The kind of a difference; empty if there is none."""
-    if old is None or new is None:
-        return "added" if new else "gone"
-    if old.revision != new.revision:
-        return "scenario"
-    lost, found = new.verdict == "unsupported", old.verdict == "unsupported"
-    if lost or found:
-        return "" if lost and found else "untested" if lost else "tested"
-    if old.verdict != new.verdict and done(old) == done(new):
-        return "judged"
-    if rank(old) != rank(new):
-        return "regressed" if rank(new) > rank(old) else "improved"
-    if (old.verdict, departures(old)) != (new.verdict, departures(new)):
-        return "changed"
-    return "probe" if probes(old) != probes(new) else ""
-
-
-def drawn_like(case: str, records: Mapping[str, Record]) -> Record | None:
-    """The worst case that was drawn instead of one; None if its scenario is not drawn or not there."""
-    scenario, drawn, _ = case.partition(".py::")
-    name = Name.of(case).scenario
-    found = [record for other, record in records.items() if other.startswith(f"{scenario}{drawn}{name}[")]
-    return max(found, key=rank, default=None) if drawn else None
-
-
-def compare_drawn(old: Record | None, new: Record | None, later: bool) -> str:
-    """The kind where only one run holds a case: what is drawn otherwise tells something only if it is the worse."""
-    if old is None or new is None:
-        return compare(old, new)
-    if later:
-        return "regressed" if rank(new) > rank(old) else ""
-    return "improved" if rank(old) > rank(new) else ""
-
-
-def rank(record: Record) -> int:
-    """How far what the system did is from what documents say: not, as declared or where none binds, otherwise."""
-    return 0 if record.verdict in ("conforms", "stale") else 2 if record.verdict in FAILING else 1
-
-
-def done(record: Record) -> list[object]:
-    """All that the system did where the scenario asks; of the time it took, whether that is within its bounds."""
-    return [(step.text, normalised(step.observed, record.names) if step.expected else step.ret,
-             [untimely(step, clause) for clause in step.expected])
-            for step in record.steps if step.line and step.verb != "probe"]
-
-
-def probes(record: Record) -> dict[str, str]:
-    """What was only recorded: `probe(client) peername` -> value, `bind(client, loopback)` -> outcome; the last of each.
-
-    How far an attempt has come that nothing waits for is a matter of time, and no state of the platform's.
-    """
-    found: dict[str, str] = {}
-    pending: set[str] = set()
-    for step in record.steps:
-        settled = step.subject not in pending
-        if step.verb == "connect":
-            (pending.add if step.ret in PENDING else pending.discard)(step.subject)
-        elif step.observed.get("revents") or step.observed.get("ready"):
-            pending.discard(step.subject)
-        values = normalised(step.observed, record.names)
-        if step.observe and settled:
-            found[step.text] = spell_observed(values)
-        elif step.verb == "probe" and settled:
-            found |= {f"{step.text} {key}": item for key, item in values.items() if key != "ret"}
-    return found
-
-
 def changes(kind: str, old: Record | None, new: Record | None) -> tuple[Change, ...]:
-    """What is another; all clauses where none is."""
+    """What the difference consists of; all clauses if none has changed."""
     if kind == "probe" and old and new:
         before, after = probes(old), probes(new)
         return tuple(Change(key, Seen(text=before.get(key, "")), Seen(text=after.get(key, "")))
@@ -216,7 +133,7 @@ def changes(kind: str, old: Record | None, new: Record | None) -> tuple[Change, 
 
 
 def of_calls(old: Record | None, new: Record | None) -> Iterator[Change]:
-    """The calls that depart otherwise, where the first of each clause departs alike."""
+    """The calls that depart differently, though the first departure of each clause is the same."""
     before, after = ({(clause, call): text for clause, call, text in departures(record)} if record else {}
                      for record in (old, new))
     for clause, call in {**before, **after}:
@@ -228,14 +145,14 @@ def of_calls(old: Record | None, new: Record | None) -> Iterator[Change]:
 def seen(record: Record | None, clause: str) -> Seen:
     if record is None or clause not in record.clauses:
         return Seen()
-    return Seen(record.clauses[clause], instead(record, clause))
+    return Seen(record.clauses[clause], observed_instead(record, clause))
 
 
 # --- As text ------------------------------------------------------------------------------------------------
 
 
 class Row(NamedTuple):
-    """The variants of one scenario that differ alike: `stream/EISCONN::twice[inet, inet6]`."""
+    """Variants of one scenario with the same changes. name: `stream/EISCONN::twice[inet, inet6]`."""
 
     name: str
     cases: int
@@ -243,16 +160,12 @@ class Row(NamedTuple):
 
 
 def rows(comparison: Comparison, kind: str) -> Iterator[Row]:
-    of_kind = [one for one in comparison.differences if one.kind == kind]
-    for scenario, members in groupby(of_kind, key=lambda one: one.case.partition("[")[0]):
-        alike: dict[tuple[Change, ...], list[str]] = {}
-        for one in members:
-            alike.setdefault(one.changes, []).append(one.case)
-        yield from (Row(shared_name(scenario, cases), len(cases), changes_) for changes_, cases in alike.items())
+    of_kind = {one.case: one.changes for one in comparison.differences if one.kind == kind}
+    return (Row(*found) for found in alike(of_kind, of_kind.__getitem__))
 
 
-def entry(one: Seen) -> Entry:
-    return Entry(" ".join(filter(None, (GLYPHS.get(one.verdict, ""), *one))) or "none", one.verdict)
+def field(one: Seen) -> Field:
+    return Field(" ".join(filter(None, (GLYPHS.get(one.verdict, ""), *one))) or "none", one.verdict)
 
 
 def by_kind(comparison: Comparison) -> Iterator[tuple[str, list[Row]]]:
@@ -260,7 +173,7 @@ def by_kind(comparison: Comparison) -> Iterator[tuple[str, list[Row]]]:
 
 
 def sides(old: Results, new: Results, compared: Compared) -> Iterator[str]:
-    """What is compared, and what must be known before any figure."""
+    """What is compared, and what a reader must know before any figure."""
     paired_ = {column.label for one in compared for column in (one.old, one.new)}
     for side, results in (("old", old), ("new", new)):
         yield from (f"{side}: {note}" for note in results.notes)
@@ -276,7 +189,7 @@ def sides(old: Results, new: Results, compared: Compared) -> Iterator[str]:
 
 
 def flat(environment: Mapping[str, object]) -> dict[str, str]:
-    """The environment with its sysctls as entries of their own."""
+    """The environment with each sysctl as an entry of its own."""
     sysctls = environment.get("sysctls")
     inner = sysctls if isinstance(sysctls, dict) else {}
     return {key: str(item) for key, item in {**environment, **inner}.items() if key != "sysctls"}
@@ -303,7 +216,7 @@ def as_text(old: Results, new: Results, compared: Compared, out: IO[str]) -> Non
                 terminal.say(to, f"  {row.name}  ({plural(row.cases, 'case')})")
                 for change in row.changes:
                     before, after = (terminal.text(one.text, terminal.STYLES.get(one.verdict, ""))
-                                     for one in (entry(change.before), entry(change.after)))
+                                     for one in (field(change.before), field(change.after)))
                     to.print(terminal.text(f"      {change.of}: ") + before + " -> " + after, soft_wrap=True)
 
 
@@ -313,14 +226,15 @@ def as_markdown(old: Results, new: Results, compared: Compared, out: IO[str]) ->
         out.write(f"\n**{markdown.plain(title(comparison))}**\n\n")
         for kind, found in by_kind(comparison):
             out.write(f"{kind}: {KINDS[kind]}\n\n")
-            sheet = Sheet((kind, "cases", "of", "before", "after"), frozenset({"cases"}))
-            sheet.rows.extend((Entry(row.name), Entry(str(row.cases)), Entry(change.of), entry(change.before),
-                               entry(change.after)) for row in found for change in row.changes)
-            out.writelines(markdown.table(sheet))
+            table = Table((kind, "cases", "of", "before", "after"), frozenset({"cases"}))
+            for row in found:
+                for change in row.changes:
+                    table.add(row.name, row.cases, change.of, field(change.before), field(change.after))
+            out.writelines(markdown.table(table))
 
 
 def as_json(old: Results, new: Results, compared: Compared, out: IO[str]) -> None:
-    """All of it: of each two columns the counts by kind, and the changes of each case."""
+    """Of each pair of columns, the counts by kind and the changes of each case."""
     made = {"notes": list(sides(old, new, compared)), "compared": [
         {"old": one.old.label, "new": one.new.label, "same": one.same,
          "counts": Counter(difference.kind for difference in one.differences),

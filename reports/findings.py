@@ -1,51 +1,48 @@
-"""Every departure, declared or not, by platform, the most serious first, with the calls beside the native ones."""
+"""Every departure, declared or not, by platform, the most serious first, with its calls beside the native ones."""
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 
 from reports.common.aggregate import Clauses
-from reports.common.alignment import labelled, merged
+from reports.common.alignment import align, keyed
 from reports.common.markdown import plain, table
+from reports.common.options import add_files, add_output, opened
 from reports.common.results import Column, Results, gather, plural
-from reports.common.tables import Entry, Sheet
+from reports.common.tables import Table
 from reports.common.wording import again, citations, departure, expectation, untimely
 from specs import load
 from specs.judge import is_errno, is_timed, matches, normalised, spell_allowed, spell_observed, spell_time
 from specs.model import Allowed, declared_at
 from specs.record import Declared, PlayedStep, Record
 
-NATIVE = "native"  # the target that others are shown beside
+NATIVE = "native"  # the target beside which others are printed
 PENDING = "EINPROGRESS"  # an errno that is no failure
-# The most serious first. What a manual documents or leaves to the platform comes last, whatever it is.
+# The most serious first; last, what a manual documents or leaves to the platform.
 SERIOUSNESS = ("crash", "wrong success", "lost error", "hang", "wrong failure", "wrong state", "wrong errno",
                "wrong time", "documented", "choice")
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="result files")
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="a Markdown file instead of standard output")
+    add_files(parser, "result files")
+    add_output(parser, "a Markdown file")
 
 
 def run(options: Namespace) -> None:
     results, clauses = gather(options.files), load.clauses()
     text = "".join(f"{line}\n" for line in report(results, clauses))
-    if options.output:
-        options.output.write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+    with opened(options.output) as out:
+        out.write(text)
 
 
 @dataclass
 class Finding:
-    """One bug of a page, or one outcome of one clause that no page declares; the example is the most serious case.
+    """One bug of a page, or one undeclared outcome of one clause, with the most serious case as the example.
 
-    seen: the outcome of the example. clauses, cases: those that the finding shows in.
+    seen: the outcome of the example. clauses, cases: those with the finding.
     """
 
     kind: str
@@ -64,12 +61,12 @@ class Finding:
 
     @property
     def name(self) -> str:
-        """The bug's; of one that has none, the clause and what was seen."""
+        """The name of the bug; without one, the clause and what was seen."""
         return self.declared.bug if self.declared and self.declared.bug else f"{self.clause}, {self.seen}"
 
 
 def findings(results: Results) -> list[Finding]:
-    """Every departure that is declared or fails; platforms by name, the most serious and most frequent first."""
+    """All findings, by platform, then the most serious and the most frequent first."""
     found: dict[tuple[str, str], Finding] = {}
     for case, column, record, step, clause in departures(results):
         entry, named = declared(record, step, clause)
@@ -95,7 +92,7 @@ def departures(results: Results) -> Iterator[tuple[str, Column, Record, PlayedSt
 
 
 def kind_of(step: PlayedStep, clause: str) -> str:
-    """What kind of a departure it is: which of a success and a failure was expected, which came."""
+    """The kind of a departure, one of SERIOUSNESS."""
     allowed, ret = step.allowed(clause), step.ret
     refuses = all((is_errno(one) and one != PENDING) or one == "blocks" for one in allowed)
     if ret == "crashed":
@@ -112,7 +109,7 @@ def kind_of(step: PlayedStep, clause: str) -> str:
 
 
 def declared(record: Record, step: PlayedStep, clause: str) -> tuple[Declared | None, Allowed]:
-    """The entry of the profile that declares what was seen, and what it declares of this check."""
+    """The entry of the page that declares the outcome, and the outcome that it declares for this check."""
     entries = [one for one in record.deviations if one.clause == clause]
     if not entries or step.judged[clause] != "deviates":
         return None, ""
@@ -165,18 +162,18 @@ def section(one: Finding, results: Results, clauses: Clauses) -> Iterator[str]:
     yield from (line.rstrip("\n") for line in table(transcripts(one, results)))
 
 
-def transcripts(one: Finding, results: Results) -> Sheet:
-    """The calls that the scenario asks for, the platform's beside the native ones."""
+def transcripts(one: Finding, results: Results) -> Table:
+    """The scenario's own calls, those of the platform beside the native ones."""
     native = next((column for column in results.columns if column.name == NATIVE and column != one.column), None)
     columns = [column for column in (native, one.column) if column and column.label in results.cases[one.example.id]]
     records = [results.cases[one.example.id][column.label] for column in columns]
-    asked = [labelled(step for step in record.steps if step.line) for record in records]
-    sheet = Sheet(("call", "expected", *(column.label for column in columns)), frozenset())
-    for key, step in merged(asked).items():
+    asked = [keyed(step for step in record.steps if step.line) for record in records]
+    made = Table(("call", "expected", *(column.label for column in columns)))
+    for key, step in align(asked).items():
         seen = (outcome(steps[key], record) if key in steps else ""
                 for steps, record in zip(asked, records, strict=True))
-        sheet.rows.append((Entry(step.text), Entry(expected(step)), *map(Entry, seen)))
-    return sheet
+        made.add(step.text, expected(step), *seen)
+    return made
 
 
 def expected(step: PlayedStep) -> str:
@@ -184,6 +181,6 @@ def expected(step: PlayedStep) -> str:
 
 
 def outcome(step: PlayedStep, record: Record) -> str:
-    """What a call gave; its time only where that is checked, since it is another in every run."""
+    """What a call returned; its time, which is another in every run, only if it is checked."""
     timed = any(is_timed(step.allowed(clause)) for clause in step.expected)
     return spell_observed(normalised(step.observed, record.names)) + (spell_time(step.seconds) if timed else "")

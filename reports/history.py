@@ -1,27 +1,27 @@
-"""Each case over many runs: when did it change, and in which version of the target."""
+"""Each case over many runs: when it changed, and in which version of the target."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
 from reports.common import terminal
+from reports.common.aggregate import alike
+from reports.common.comparison import compare
 from reports.common.results import Name, Run, expanded, plural, read
-from reports.common.wording import GLYPHS, instead, shared_name
-from reports.diff import compare
+from reports.common.wording import GLYPHS, observed_instead
 from specs.record import Record, Unreadable
 
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="DIR", help="folders of result files, or result files")
-    parser.add_argument("--targets", metavar="A,B,…", help="targets that are versions of one thing, the oldest first")
-    parser.add_argument("--all", action="store_true", help="cases that never changed, too")
+    parser.add_argument("--targets", metavar="A,B,…", help="versions of one implementation, the oldest first")
+    parser.add_argument("--all", action="store_true", help="cases that did not change, too")
 
 
 def run(options: Namespace) -> None:
@@ -47,7 +47,7 @@ class Point:
 
 
 class State(NamedTuple):
-    """What a case did. since: the label of the first point that shows it; note: why that is not the system's doing."""
+    """What was observed in a case. since: the first point with it; note: how the suite, not the system, caused it."""
 
     since: str
     verdict: str
@@ -55,11 +55,11 @@ class State(NamedTuple):
     note: str
 
 
-NOTES = {"scenario": "(the scenario was edited)", "judged": "(judged otherwise)"}  # by the kinds of reports.diff
+NOTES = {"scenario": "(the scenario was edited)", "judged": "(judged otherwise)"}  # by the kinds of differences
 
 
 def points(runs: Sequence[Run], names: Sequence[str]) -> list[Point]:
-    """The runs of these targets, the targets in the order they are named, the runs of each by time."""
+    """The runs of these targets: targets in the given order, the runs of each by time."""
     found = []
     for name in names:
         for one in runs:
@@ -73,32 +73,29 @@ def points(runs: Sequence[Run], names: Sequence[str]) -> list[Point]:
 
 
 def show(to: Console, names: Sequence[str], line: Sequence[Point], every: bool) -> None:
-    """The cases whose lines are alike together, scenario by scenario."""
+    """Print the states of the cases, scenario by scenario; cases with the same states together."""
     cases = sorted({case for point in line for case in point.records}, key=Name.of)
-    states = {case: list(states_of(case, line)) for case in cases}
-    shown = [case for case in cases if every or len(states[case]) > 1]
+    states = {case: tuple(states_of(case, line)) for case in cases}
+    printed = [case for case in cases if every or len(states[case]) > 1]
     changed = plural(sum(len(found) > 1 for found in states.values()), "case")
     terminal.say(to, f"{' -> '.join(names)}: {changed} of {len(cases)} changed in {plural(len(line), 'run')}", "bold")
-    for scenario, members in groupby(shown, key=lambda case: case.partition("[")[0]):
-        alike: dict[tuple[State, ...], list[str]] = {}
-        for case in members:
-            alike.setdefault(tuple(states[case]), []).append(case)
-        for found, ids in alike.items():
-            terminal.say(to, f"  {shared_name(scenario, ids)}  ({plural(len(ids), 'case')})")
-            for state in found:
-                told = " ".join(filter(None, (GLYPHS[state.verdict], *state[1:])))
-                terminal.say(to, f"      {state.since}: {told}", terminal.STYLES[state.verdict])
+    for name, number, found in alike(printed, states.__getitem__):
+        terminal.say(to, f"  {name}  ({plural(number, 'case')})")
+        for state in found:
+            seen = " ".join(filter(None, (GLYPHS[state.verdict], *state[1:])))
+            terminal.say(to, f"      {state.since}: {seen}", terminal.STYLES[state.verdict])
 
 
 def states_of(case: str, line: Sequence[Point]) -> Iterator[State]:
-    """What a case did, each time it is another than before; a run that did not play it tells nothing."""
+    """The states of a case, each at the first point that has it. A run that did not play the case is left out."""
     last, before = None, None
     for point in line:
         record = point.records.get(case)
         if record is None:
             continue
-        seen = [instead(record, clause) for clause, verdict in record.clauses.items() if verdict == record.verdict]
-        state = record.verdict, ", ".join(dict.fromkeys(filter(None, seen)))
+        seen = dict.fromkeys(observed_instead(record, clause) for clause, verdict in record.clauses.items()
+                             if verdict == record.verdict)
+        state = record.verdict, ", ".join(filter(None, seen))
         if state != before:
             yield State(point.label, *state, NOTES.get(compare(last, record), ""))
         last, before = record, state

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import IO
 
 from reports.common import markdown, terminal
 from reports.common.aggregate import Clauses
+from reports.common.options import add_files, add_output, opened
 from reports.common.results import Results, gather
 from reports.html import page
 from specs import load
@@ -20,16 +19,13 @@ FORMATS: Mapping[str, Render] = {"text": terminal.matrix, "markdown": markdown.m
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="result files, side by side")
+    add_files(parser, "result files, side by side")
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument("--all", action="store_true", help="scenarios and variants too (html: opened)")
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="a file instead of standard output")
+    add_output(parser, "a file")
 
 
 def run(options: Namespace) -> None:
-    results, render = gather(options.files), FORMATS[options.format]
-    if options.output is None:
-        render(results, load.clauses(), options.all, sys.stdout)
-    else:
-        with options.output.open("w", encoding="utf-8") as out:
-            render(results, load.clauses(), options.all, out)
+    results = gather(options.files)
+    with opened(options.output) as out:
+        FORMATS[options.format](results, load.clauses(), options.all, out)

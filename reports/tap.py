@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from pathlib import Path
 
 import yaml
 
+from reports.common.options import add_files
 from reports.common.results import gather
 from reports.common.wording import again, visible
 from specs.model import FAILING
@@ -16,7 +16,7 @@ from specs.record import Record
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="result files, one after the other")
+    add_files(parser, "result files, one after the other")
 
 
 def run(options: Namespace) -> None:
@@ -32,7 +32,7 @@ def run(options: Namespace) -> None:
 
 
 def point(number: int, label: str, record: Record) -> Iterator[str]:
-    """One test point; what fails is followed by a YAML block that says what and how to see it again."""
+    """One test point; after a failure, a YAML block with its clauses and the command that plays it again."""
     directive = ""
     if record.verdict == "unsupported":
         directive = f" # SKIP {plain(record.reason)}"
@@ -41,10 +41,10 @@ def point(number: int, label: str, record: Record) -> Iterator[str]:
     result = "ok" if record.verdict in ("conforms", "recorded", "unsupported") else "not ok"
     yield f"{result} {number} - {plain(f'{record.id} {label}')}{directive}"
     if record.verdict in FAILING:
-        told = {"verdict": record.verdict, "reason": record.reason, "clauses": record.clauses,
-                "again": again(record.id, record.target)}
+        about = {"verdict": record.verdict, "reason": record.reason, "clauses": record.clauses,
+                 "again": again(record.id, record.target)}
         yield "  ---"
-        yield from (f"  {line}" for line in yaml.safe_dump(told, sort_keys=False, width=1000).splitlines())
+        yield from (f"  {line}" for line in yaml.safe_dump(about, sort_keys=False, width=1000).splitlines())
         yield "  ..."
 
 

@@ -1,14 +1,15 @@
-"""The rows of the matrix, and what is counted: document, clause, scenario, variant."""
+"""The rows of the matrix (document, clause, scenario, variant), and counts of verdicts."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeVar
 
-from reports.common.results import Column, Name, Results, some
-from reports.common.wording import GLYPHS, instead
+from reports.common.results import Column, Name, Results, first_n
+from reports.common.wording import GLYPHS, observed_instead
 from specs.model import FAILING, Clause, worst
 from specs.record import Record
 
@@ -16,9 +17,9 @@ Clauses = Mapping[str, Clause]
 
 NO_CASE = "without a case"
 
-# What a clause's verdict says about the platform, in five words. A stale declaration and a crash are for
-# somebody to repair; a state that was not reached tells nothing about the clause.
-STANDINGS: Mapping[str, str] = {
+# Verdict -> the group in which summaries count a clause. Stale declarations and crashes need a repair; where the state
+# under test was not reached, nothing is known about the clause.
+GROUPS: Mapping[str, str] = {
     "conforms": "conforms", "deviates": "deviates", "crashed": "fails", "fails": "fails", "stale": "fails",
     "drifted": "fails", "recorded": "recorded", "unresolved": "not tested", "unsupported": "not tested",
     NO_CASE: "not tested",
@@ -27,10 +28,10 @@ STANDINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one target did in the cases of one row: verdict -> number of cases; what was observed instead."""
+    """The verdicts of one target in the cases of one row, with the number of cases, and what was observed instead."""
 
     counts: Mapping[str, int]
-    instead: tuple[str, ...]
+    observed_instead: tuple[str, ...]
 
     @property
     def verdict(self) -> str:
@@ -38,17 +39,17 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """`✗ fails 2/12 ECONNREFUSED`: the worst verdict, in how many cases, what was seen in these."""
+        """`✗ fails 2/12 ECONNREFUSED`: the worst verdict, the number of cases with it, what was observed in them."""
         if not self.counts:
             return ""
         number, total = self.counts[self.verdict], sum(self.counts.values())
         share = [f"{number}/{total}"] if number < total else []
-        return " ".join([GLYPHS[self.verdict], self.verdict, *share, some(self.instead, 3)]).rstrip()
+        return " ".join([GLYPHS[self.verdict], self.verdict, *share, first_n(self.observed_instead, 3)]).rstrip()
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One case seen from one clause that judges it: the leaf of every table."""
+    """A case and one of its clauses: the leaf of every table."""
 
     document: str
     clause: str
@@ -60,11 +61,11 @@ class Pair:
         return Name.of(self.case)
 
     def seen(self, column: str) -> tuple[str, str] | None:
-        """The clause's verdict on a target, and what was observed instead; None if it was not played."""
+        """The clause's verdict on a target, and what was observed instead; None if the target did not play the case."""
         record = self.records.get(column)
         if record is None or self.clause not in record.clauses:
             return None
-        return record.clauses[self.clause], instead(record, self.clause)
+        return record.clauses[self.clause], observed_instead(record, self.clause)
 
     @property
     def tested(self) -> list[tuple[str, str]]:
@@ -73,22 +74,22 @@ class Pair:
 
     @property
     def disagrees(self) -> bool:
-        """Whether two targets that could be tested differ in verdict or in what they did."""
+        """Whether two tested targets differ in verdict or in what was observed."""
         return len(set(self.tested)) > 1
 
     @property
     def fails_once(self) -> bool:
-        """Whether just one of several tested targets fails."""
+        """Whether exactly one of several tested targets fails."""
         return len(self.tested) > 1 and sum(verdict in FAILING for verdict, _ in self.tested) == 1
 
 
 def document_of(clause: str, clauses: Clauses) -> str:
-    """The document a clause is judged by: the first cited; of an unknown clause, the id's first word."""
+    """The document whose force a clause has: the first cited; of an unknown clause, the first word of its id."""
     return clauses[clause].cited[0].document if clause in clauses else clause.partition(".")[0]
 
 
 def pairs(results: Results, clauses: Clauses) -> list[Pair]:
-    """Every clause of every case, in the order of documents and clauses; those not known come last."""
+    """Every clause of every case, in the order of documents and clauses; unknown clauses are last."""
     documents = {one.cited[0].document: None for one in clauses.values()}
     rank = {name: number for number, name in enumerate([*documents, *clauses])}
     found = [Pair(document_of(clause, clauses), clause, case, records)
@@ -100,7 +101,7 @@ def pairs(results: Results, clauses: Clauses) -> list[Pair]:
 
 
 def cell(members: Iterable[Pair], column: str) -> Cell:
-    """The members' verdicts on one target in one cell."""
+    """The verdicts of several leaves on one target."""
     seen = [found for pair in members if (found := pair.seen(column))]
     counts = Counter(verdict for verdict, _ in seen)
     decisive = worst(list(counts))
@@ -120,6 +121,28 @@ def by_scenario(members: Iterable[Pair]) -> Iterator[tuple[str, list[Pair]]]:
             in groupby(members, key=lambda pair: (pair.name.topic, pair.name.scenario)))
 
 
+Likeness = TypeVar("Likeness", bound=Hashable)
+
+
+def alike(cases: Iterable[str], likeness: Callable[[str], Likeness]) -> Iterator[tuple[str, int, Likeness]]:
+    """The cases of one scenario in groups that have the same likeness: the name of the group, its size, the likeness.
+
+    The cases of a scenario are adjacent.
+    """
+    for scenario, members in groupby(cases, key=lambda case: case.partition("[")[0]):
+        groups: dict[Likeness, list[str]] = {}
+        for case in members:
+            groups.setdefault(likeness(case), []).append(case)
+        for same, found in groups.items():
+            yield shared_name(scenario, found), len(found), same
+
+
+def shared_name(scenario: str, cases: Sequence[str]) -> str:
+    """One name for several variants of a scenario: `stream/EISCONN::twice[inet, inet6]`."""
+    name, variants = Name.of(scenario), [Name.of(case).variant for case in cases]
+    return f"{name.topic}::{name.scenario}" + (f"[{first_n(variants, 2)}]" if any(variants) else "")
+
+
 # --- Counts -------------------------------------------------------------------------------------------------
 
 
@@ -130,7 +153,7 @@ def totals(results: Results) -> dict[str, Counter[str]]:
 
 
 def unsupported(results: Results) -> dict[str, Counter[str]]:
-    """Reason -> column -> number of cases that could not be tested for it, the most frequent reason first."""
+    """Reason -> column -> number of cases that are unsupported for it, the most frequent reason first."""
     reasons: dict[str, Counter[str]] = {}
     for records in results.cases.values():
         for column, record in records.items():
@@ -140,8 +163,8 @@ def unsupported(results: Results) -> dict[str, Counter[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a document's clauses stand on a target: verdict (NO_CASE: none was played) -> number of clauses."""
+class DocumentCount:
+    """The number of a document's clauses on a target by verdict (NO_CASE: no case was played)."""
 
     document: str
     column: Column
@@ -151,19 +174,19 @@ class Standing:
     def clauses(self) -> int:
         return sum(self.verdicts.values())
 
-    def count(self, standing: str) -> int:
-        return sum(number for verdict, number in self.verdicts.items() if STANDINGS[verdict] == standing)
+    def count(self, group: str) -> int:
+        return sum(number for verdict, number in self.verdicts.items() if GROUPS[verdict] == group)
 
 
-def standings(results: Results, clauses: Clauses) -> list[Standing]:
-    """Every document on every target; a clause counts in each that cites it, with its worst verdict."""
+def count_documents(results: Results, clauses: Clauses) -> list[DocumentCount]:
+    """Every document on every target; a clause counts in each document that cites it, with its worst verdict."""
     worst_of = clause_verdicts(results)
     documents: dict[str, list[str]] = {}
     for clause in dict.fromkeys([*clauses, *(clause for clause, _ in worst_of)]):
         known = clauses.get(clause)
         for document in [one.document for one in known.cited] if known else [document_of(clause, clauses)]:
             documents.setdefault(document, []).append(clause)
-    return [Standing(document, column, Counter(worst_of.get((one, column.label), NO_CASE) for one in held))
+    return [DocumentCount(document, column, Counter(worst_of.get((one, column.label), NO_CASE) for one in held))
             for document, held in documents.items() for column in results.columns]
 
 
@@ -178,7 +201,7 @@ def clause_verdicts(results: Results) -> dict[tuple[str, str], str]:
 
 
 def percent(number: int, total: int) -> str:
-    """A share in whole percent, which is 0 % or 100 % only for none or all."""
+    """A share in whole percent; 0% and 100% only for none and all."""
     if number in (0, total):
         return "100%" if number else "0%"
     return f"{min(99, max(1, round(100 * number / total)))}%"

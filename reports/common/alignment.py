@@ -1,4 +1,4 @@
-"""Transcripts of several targets side by side."""
+"""The calls of several targets in one case, side by side."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from specs.record import PlayedStep
 Call = tuple[str, str, int]
 
 
-def labelled(steps: Iterable[PlayedStep]) -> dict[Call, PlayedStep]:
-    """The steps, each under what it is: fixture, text, and which of several equal ones."""
+def keyed(steps: Iterable[PlayedStep]) -> dict[Call, PlayedStep]:
+    """The steps by fixture, text, and number among equal ones."""
     found: dict[Call, PlayedStep] = {}
     for step in steps:
         key = (step.given, step.text, 0)
@@ -20,8 +20,8 @@ def labelled(steps: Iterable[PlayedStep]) -> dict[Call, PlayedStep]:
     return found
 
 
-def merged(transcripts: Iterable[Mapping[Call, PlayedStep]]) -> dict[Call, PlayedStep]:
-    """The calls of several transcripts in one order: some end early, or need calls that others do not."""
+def align(transcripts: Iterable[Mapping[Call, PlayedStep]]) -> dict[Call, PlayedStep]:
+    """The calls of several transcripts in one order, though some end early or have calls that others do not."""
     order: list[Call] = []
     known: dict[Call, PlayedStep] = {}
     for transcript in transcripts:

@@ -8,7 +8,7 @@ from typing import IO
 from reports.common import tables
 from reports.common.aggregate import Clauses
 from reports.common.results import Results
-from reports.common.tables import Entry, Sheet
+from reports.common.tables import Table
 from reports.common.wording import visible
 
 # Every character that begins something in GitHub's Markdown, or in the HTML that it lets through.
@@ -18,8 +18,8 @@ MARKUP = str.maketrans({char: f"&#{ord(char)};" for char in "&<>|\\`*_[]#~$@"})
 def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> None:
     """Write the matrix, its totals and the reasons why cases are unsupported."""
     heading(results, out)
-    for sheet in tables.matrix(results, clauses, results.columns, every):
-        out.writelines(table(sheet))
+    for one in tables.matrix(results, clauses, results.columns, every):
+        out.writelines(table(one))
     totals(results, clauses, out)
     reasons = tables.reasons(results)
     if reasons.rows:
@@ -45,20 +45,16 @@ def totals(results: Results, clauses: Clauses, out: IO[str]) -> None:
     out.writelines(f"{plain(remark)}\n\n" for remark in tables.remarks(results, clauses))
 
 
-def table(sheet: Sheet) -> Iterator[str]:
-    yield line(plain(name) for name in sheet.columns)
-    yield line("---:" if name in sheet.figures else ":---" for name in sheet.columns)
-    for row in sheet.rows:
-        yield line(entry(one) for one in row)
+def table(content: Table) -> Iterator[str]:
+    yield line(plain(name) for name in content.columns)
+    yield line("---:" if name in content.figures else ":---" for name in content.columns)
+    for row in content.rows:
+        yield line("&emsp;" * field.depth + plain(field.text) for field in row)
     yield "\n"
 
 
 def line(fields: Iterator[str]) -> str:
     return f"| {' | '.join(fields)} |\n"
-
-
-def entry(one: Entry) -> str:
-    return "&emsp;" * one.depth + plain(one.text)
 
 
 def plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A platform's page as text: what is added to it leaves every line that is there as it is."""
+"""Add entries to the page of a platform as text, so that its other lines do not change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def new(platform: str, inherits: str | None) -> str:
 
 
 def bug(name: str, comment: str, shows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The lines of one bug, for a person to complete; the comment is above it."""
+    """The lines of one bug, below a comment, for a person to complete."""
     comment = f"# {visible(comment)}"
     lines = [comment if len(comment) <= WIDTH else comment[:WIDTH - 1] + "…",
              f"{name}:", '  because: ""', "  status: bug", '  source: ""', "  shows:"]
@@ -34,7 +34,7 @@ def bug(name: str, comment: str, shows: Iterable[Mapping[str, Any]]) -> list[str
 
 
 def item(row: Mapping[str, Any], indent: str) -> list[str]:
-    """A mapping as an item of a list: in one line, or one line for each key where that is too long."""
+    """A mapping as an item of a list, in one line if that is not too long, else in one line for each key."""
     line = f"{indent}- {flow(dict(row))}"
     if len(line) <= WIDTH:
         return [line]
@@ -47,25 +47,25 @@ def flow(value: Any) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-# --- where a bug shows --------------------------------------------------------------------------------------
+# --- Where a bug shows --------------------------------------------------------------------------------------
 
 
 def places(cases: Collection[Case], others: Collection[Case]) -> list[dict[str, Any]]:
-    """Few places that hold all these cases and none of the others: scenarios, and the values of their axes."""
+    """A few places (scenarios, and values of their axes) that contain all these cases and none of the others."""
     topics: dict[str, list[Case]] = {}
     for case in cases:
         topics.setdefault(case.topic, []).append(case)
     found: dict[str, tuple[dict[str, Any], list[str]]] = {}
-    for topic, shown in topics.items():
-        every = [*shown, *(case for case in others if case.topic == topic)]
-        for where in boxes(shown, every):
+    for topic, wanted in topics.items():
+        every = [*wanted, *(case for case in others if case.topic == topic)]
+        for where in boxes(wanted, every):
             found.setdefault(json.dumps(where), (where, []))[1].append(topic)
     return [{"in": in_ if len(in_) > 1 else in_[0], **({"where": where} if where else {})}
             for where, in_ in found.values()]
 
 
 def boxes(cases: Sequence[Case], every: Sequence[Case]) -> list[dict[str, Any]]:
-    """Values of axes that select these cases of one scenario from all of them; none where they are all."""
+    """Values of axes that select these cases from all cases of a scenario; empty if they are all of them."""
     values = {axis: list(dict.fromkeys(case.axes.get(axis, "") for case in every)) for axis in every[0].axes}
     wanted, left, found = {case.id for case in cases}, list(cases), []
     while left:
@@ -85,16 +85,16 @@ def selected(box: Mapping[str, Collection[str]], every: Iterable[Case]) -> set[s
 
 
 def only(values: Sequence[str]) -> Any:
-    """One value, or a list of them; numbers are numbers."""
+    """The value if there is one, else the list; numbers as numbers."""
     plain = [int(value) if re.fullmatch(r"-?(0|[1-9]\d*)", value) else value for value in values]
     return plain[0] if len(plain) == 1 else plain
 
 
-# --- the text of a page -------------------------------------------------------------------------------------
+# --- The text of a page -------------------------------------------------------------------------------------
 
 
 def add(file: Path, text: str, key: str, items: Sequence[Sequence[str]]) -> str:
-    """The page's text with items below a key: after the last that is there, or at the end with the key."""
+    """The text of the page with items below a key, after its last item; at the end, with the key, if it has none."""
     if not items:
         return text
     text = text if text.endswith("\n") else text + "\n"
@@ -105,7 +105,7 @@ def add(file: Path, text: str, key: str, items: Sequence[Sequence[str]]) -> str:
         return text + f"{key}:\n" + indented(items, 2)
     name, block = nodes[key]
     if not isinstance(block, yaml.CollectionNode) or block.flow_style:
-        raise Unreadable(f"{load.shown(file)}:{name.start_mark.line + 1}: {key} is no block of entries, a line each; "
+        raise Unreadable(f"{load.shown(file)}:{name.start_mark.line + 1}: {key} is not a block of entries, so that "
                          "nothing can be added to it")
     lines = text.splitlines(keepends=True)
     last = last_line(block)
@@ -117,7 +117,7 @@ def indented(items: Sequence[Sequence[str]], column: int) -> str:
 
 
 def last_line(node: yaml.Node) -> int:
-    """Where a node ends; the end of a block is that of the last thing in it, before comments and blank lines."""
+    """The last line of a node; of a block, that of its last item, before comments and blank lines."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style:
         last = node.value[-1]
         return last_line(last[1] if isinstance(last, tuple) else last)

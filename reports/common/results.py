@@ -1,10 +1,10 @@
-"""Result files, read into nouns.
+"""Result files: reading one, and several as one table.
 
-A result file is JSON lines: one header, one result for each case and target, one footer. A file without a
-footer is torn: the run that wrote it did not end. It is read as far as it goes, and every report says so
-first. Anything else that is not as declared here is refused with one line that names file and line.
+A result file is JSON lines: a header, a record for each case and target, a footer. A file without a footer is torn: the
+run that wrote it did not end. It is read as far as it goes, and every report says so first. Any other error is one
+line that names file and line.
 
-Wherever a file is named, FILE@TARGET is what one target gave in it, and a folder is all files *.jsonl in it.
+Wherever a file is named, FILE@TARGET is the results of one target in it, and a folder is all files *.jsonl in it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from specs.record import SCHEMA, Footer, Header, Line, Record, Target, Unreadabl
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One result file. `torn` tells what is missing from it; it is empty for a whole run."""
+    """One result file. torn: what is missing from it; empty if the run is complete."""
 
     file: Path
     header: Header
@@ -33,16 +33,16 @@ class Run:
 
 
 def read(name: Path) -> Run:
-    """Read one result file, or what one target gave in it; Unreadable names file and line of what is wrong."""
+    """Read a result file, or the results of one target in it. Unreadable: the file and line of an error."""
     if not name.exists():
         for at in re.finditer("@", str(name)):
             file, target = Path(str(name)[:at.start()]), str(name)[at.end():]
             if file.is_file():
-                return part(whole(file), target)
-    return whole(name)
+                return of_target(read_run(file), target)
+    return read_run(name)
 
 
-def whole(file: Path) -> Run:
+def read_run(file: Path) -> Run:
     header: Header | None = None
     footer: Footer | None = None
     records: dict[tuple[str, str], Record] = {}
@@ -65,8 +65,8 @@ def whole(file: Path) -> Run:
     return Run(file, header, tuple(records.values()), missing(footer, records.values()))
 
 
-def part(run: Run, target: str) -> Run:
-    """What one target gave."""
+def of_target(run: Run, target: str) -> Run:
+    """The run with the results of one target only."""
     if target not in run.header.targets:
         raise Unreadable(f"{run.file}: no target {target!r}; it has {', '.join(run.header.targets)}")
     header = msgspec.structs.replace(run.header, targets={target: run.header.targets[target]})
@@ -74,7 +74,7 @@ def part(run: Run, target: str) -> Run:
 
 
 def write(run: Run, out: IO[bytes]) -> None:
-    """Write a run as a result file; a torn one stays so."""
+    """Write a run as a result file; a torn run remains torn."""
     counts: dict[str, dict[str, int]] = {name: {} for name in run.header.targets}
     for record in run.records:
         verdicts = counts[record.target]
@@ -84,7 +84,7 @@ def write(run: Run, out: IO[bytes]) -> None:
 
 
 def lines(file: Path) -> Iterator[tuple[int, Line]]:
-    """The lines as nouns, with their numbers."""
+    """The lines, decoded, with their numbers."""
     try:
         content = file.read_bytes().splitlines(keepends=True)
     except OSError as error:
@@ -97,12 +97,12 @@ def lines(file: Path) -> Iterator[tuple[int, Line]]:
             yield number, item
         except ValueError as error:
             if 1 < number == len(content) and not line.endswith(b"\n"):
-                return  # the writer was stopped in the middle of this line: torn, not wrong
+                return  # the run was killed while it wrote this line
             raise Unreadable(f"{file}:{number}: {error}") from None
 
 
 def missing(footer: Footer | None, records: Collection[Record]) -> str:
-    """What a run lacks, empty for a whole one."""
+    """What is missing from a run; empty if it is complete."""
     if footer is None or not footer.complete:
         return f"ends after {plural(len({record.id for record in records}), 'case')}"
     counted = sum(number for verdicts in footer.counts.values() for number in verdicts.values())
@@ -115,15 +115,15 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def some(items: Sequence[str], limit: int) -> str:
-    """The first few of many, and how many more there are."""
+def first_n(items: Sequence[str], limit: int) -> str:
+    """The first of them, and the number of the others: `a, b, 3 more`."""
     more = [f"{len(items) - limit} more"] if len(items) > limit else []
     return ", ".join([*items[:limit], *more])
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Name:
-    """A case id in its parts: `suites/stream/EISCONN.yaml::twice[inet6]` has the topic `stream/EISCONN`."""
+    """The parts of a case id: `suites/stream/EISCONN.yaml::twice[inet6]` has the topic `stream/EISCONN`."""
 
     topic: str
     scenario: str
@@ -141,7 +141,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One target in one release. label: its name, or `name@6.1`, `name@freebsd` where the runs met several of it."""
+    """One target in one release. label: its name; where runs have several of that name, `name@6.1`, `name@freebsd`."""
 
     label: str
     name: str
@@ -163,18 +163,18 @@ class Results:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know before any figure, one line each; every report begins with these."""
+        """What a reader must know before any figure, one line each; every report begins with them."""
         torn = [f"torn run: {run.file} {run.torn}" for run in self.runs if run.torn]
         absent = [f"not run: {name} ({run.file}): {target.unavailable}"
                   for run in self.runs for name, target in run.header.targets.items() if target.unavailable]
         apart = [case for case, of in self.cases.items() if len({one.revision for one in of.values()}) > 1]
-        edited = [f"{plural(len(apart), 'case')} edited between the runs: {some(apart, 3)}"] if apart else []
+        edited = [f"{plural(len(apart), 'case')} edited between the runs: {first_n(apart, 3)}"] if apart else []
         judged = [f"judged again by {run.header.judged}: {run.file}" for run in self.runs if run.header.judged]
         return (*torn, *absent, *edited, *judged)
 
 
-class Met(NamedTuple):
-    """What makes a column: one target as several runs met it alike."""
+class ColumnKey(NamedTuple):
+    """Results with the same key are in one column."""
 
     name: str
     platform: str
@@ -184,42 +184,42 @@ class Met(NamedTuple):
 
 def gather(files: Iterable[Path]) -> Results:
     """Several files, or folders of them, as one table."""
-    return together(tuple(read(file) for path in files for file in expanded(path)))
+    return merge(tuple(read(file) for path in files for file in expanded(path)))
 
 
 def expanded(path: Path) -> list[Path]:
-    """The result files in a folder; any other path is the one it names."""
+    """The result files in a folder; the path itself if it is no folder."""
     if not path.is_dir():
         return [path]
     found = sorted(path.glob("*.jsonl"))
     if not found:
-        raise Unreadable(f"{path}: no result file *.jsonl is in it")
+        raise Unreadable(f"{path}: the folder has no result file *.jsonl")
     return found
 
 
-def together(runs: tuple[Run, ...]) -> Results:
-    """Several runs as one table. Of two results of a case in one column, the later stands."""
-    met: dict[Met, Target] = {}
-    cases: dict[str, dict[Met, Record]] = {}
+def merge(runs: tuple[Run, ...]) -> Results:
+    """Several runs as one table. Of two results of a case in one column, the later counts."""
+    targets: dict[ColumnKey, Target] = {}
+    cases: dict[str, dict[ColumnKey, Record]] = {}
     for run in runs:
-        keys = {name: Met(name, target.platform, target.machine, target.release)
+        keys = {name: ColumnKey(name, target.platform, target.machine, target.release)
                 for name, target in run.header.targets.items()}
         for record in run.records:
             cases.setdefault(record.id, {})[keys[record.target]] = record
         played = {record.target for record in run.records}
-        met |= {keys[name]: target for name, target in run.header.targets.items()
+        targets |= {keys[name]: target for name, target in run.header.targets.items()
                 if name in played or not target.unavailable}
-    label = labels(list(met))
-    columns = tuple(Column(label[key], key.name, target) for key, target in met.items())
+    label = labels(list(targets))
+    columns = tuple(Column(label[key], key.name, target) for key, target in targets.items())
     return Results(runs, columns, {case: {label[key]: record for key, record in cases[case].items()}
                                    for case in sorted(cases, key=Name.of)})
 
 
-def labels(met: Sequence[Met]) -> dict[Met, str]:
-    """The name of each column: its target's, and after @ as much of platform, machine and release as tells it apart."""
-    found: dict[Met, str] = {}
-    for key in met:
-        alike = [one for one in met if one.name == key.name]
+def labels(keys: Sequence[ColumnKey]) -> dict[ColumnKey, str]:
+    """The labels of columns: the target's name, and after @ as much of platform, machine and release as is needed."""
+    found: dict[ColumnKey, str] = {}
+    for key in keys:
+        alike = [one for one in keys if one.name == key.name]
         apart: list[str] = []
         if any(one.platform != key.platform for one in alike):
             apart.append(key.platform)
@@ -234,7 +234,7 @@ def labels(met: Sequence[Met]) -> dict[Met, str]:
 
 
 def shortened(releases: Sequence[str]) -> Sequence[str]:
-    """The releases cut to as few of their parts, two at least, as tell them apart."""
+    """The releases, each cut to the fewest parts, two at least, that leave them distinct."""
     parts = [re.split(r"([.-])", release) for release in releases]
     for end in range(3, max(map(len, parts)), 2):
         short = ["".join(part[:end]) for part in parts]

@@ -1,11 +1,10 @@
-"""How verdicts, outcomes and commands are worded: the same in every report."""
+"""The wording of verdicts, outcomes and commands, the same in every report."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from reports.common.results import Name, some
 from specs.judge import lateness, normalised, ret_of, spell_allowed, spell_declared, spell_timed
 from specs.model import Clause
 from specs.record import Declared, PlannedStep, PlayedStep, Record
@@ -15,23 +14,18 @@ GLYPHS: Mapping[str, str] = {
     "unresolved": "?", "unsupported": "·",
 }
 
-def shared_name(scenario: str, cases: Sequence[str]) -> str:
-    """One name for variants of a scenario: `stream/EISCONN::twice[inet, inet6]`."""
-    name, variants = Name.of(scenario), [Name.of(case).variant for case in cases]
-    return f"{name.topic}::{name.scenario}" + (f"[{some(variants, 2)}]" if any(variants) else "")
-
 
 def visible(text: str) -> str:
-    """The text with every character that is not to be seen, but to be acted on, spelt as an escape."""
+    """The text with every character that is not printable as an escape sequence."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def instead(record: Record, clause: str) -> str:
-    """What was observed where the clause was decided, if it is not what the clause names; else nothing.
+def observed_instead(record: Record, clause: str) -> str:
+    """What the check that decided the clause observed, if the clause does not name it; else empty.
 
-    An unresolved clause has no such check: there it is what the failed precondition gave.
+    Of an unresolved clause, which has no such check, what the failed precondition returned.
     """
     verdict = record.clauses[clause]
     if verdict == "unresolved":
@@ -41,14 +35,14 @@ def instead(record: Record, clause: str) -> str:
 
 
 def departures(record: Record) -> list[tuple[str, str, str]]:
-    """All that makes a case depart: clause, call and outcome; of an unresolved one, the precondition that failed."""
+    """Clause, call and outcome of every check that does not conform, and of failed preconditions, without a clause."""
     return [*((clause, step.text, departure(step, clause, record.names)) for step in record.steps
               for clause, verdict in step.judged.items() if verdict != "conforms"),
             *(("", step.text, step.ret) for step in record.steps if step.is_precondition and step.ret != "ok")]
 
 
 def departure(step: PlayedStep, clause: str, names: Mapping[str, str]) -> str:
-    """What a check observed, if it is not what the clause names: an errno, or the fields that came back; too late."""
+    """What a check observed, if the clause does not name it: an errno or the returned fields, and `too late`."""
     expected, late = step.allowed(clause), untimely(step, clause)
     fields = {key: item for key, item in normalised(step.observed, names).items() if key != "ret"}
     if step.ret in [ret_of(one) for one in expected if isinstance(one, str) or "errno" in one or not fields]:
@@ -64,19 +58,19 @@ def departure(step: PlayedStep, clause: str, names: Mapping[str, str]) -> str:
 
 
 def untimely(step: PlayedStep, clause: str) -> str:
-    """How a check misses the bounds of time of what it expects, in words that are the same in every run."""
+    """`too late` or `too early` if the call missed the time bounds of the outcome that it had; else empty."""
     missed = [lateness(one, step.seconds) for one in step.allowed(clause) if ret_of(one) == step.ret]
     return missed[0] if missed and all(missed) else ""
 
 
 def outcome(step: PlayedStep) -> str:
-    """What a call gave, with its time where that was long or is what is checked."""
+    """What a call returned, with its time if that is long or checked."""
     return spell_timed(step.observed, step.seconds, [one for clause in step.expected
                                                      for one in step.allowed(clause)])
 
 
 def expectation(step: PlannedStep, clause: str) -> str:
-    """What the clause allows, and on what that depends: `{ready: output}, after EINPROGRESS`."""
+    """What the clause allows, and after which outcome: `{ready: output}, after EINPROGRESS`."""
     after = [f"after {spell_allowed(step.after)}"] if step.after else []
     return ", ".join([spell_allowed(step.allowed(clause)), *after])
 
@@ -92,7 +86,7 @@ def declared(entry: Declared) -> str:
 
 
 def again(case: str, target: str) -> str:
-    """The command that plays the case once more on the target."""
+    """The command that plays the case again on the target."""
     return f"pytest {shlex.quote(node(case, target))} --target {shlex.quote(target)}"
 
 

@@ -5,8 +5,8 @@
   const matrix = document.getElementById("matrix");
   const dialog = document.getElementById("case");
   const form = document.getElementById("filters");
-  const FEW = 60; // matching rows that are opened at once, without being asked for
-  let unasked = data.open; // whether clauses are open that nobody has opened or closed
+  const FEW = 60; // so many matching rows are opened at once
+  let openByDefault = data.open; // whether clauses are open that the user has neither opened nor closed
   const waiting = new Map(); // the body of a clause whose cells are not made yet -> its group
   const rank = new Map(data.verdicts.map((verdict, index) => [verdict, index]));
 
@@ -36,7 +36,7 @@
     row.seen = row.seen.map((number) => data.outcomes[number] ?? null);
   }
 
-  // --- Filters, kept in the address so that a view can be sent to someone ------------------------------------------------
+  // --- Filters, kept in the address, so that a link can be shared ------------------------------------------------
 
   function filters() {
     const fields = new FormData(form);
@@ -65,7 +65,7 @@
     for (const name of ["disagree", "alone"]) form.elements[name].checked = address.has(name);
     render();
     const row = data.rows.find((one) => one.one.id === address.get("case"));
-    asked = null;
+    requested = null;
     if (row) showCase(row);
     else if (dialog.open) dialog.close();
   }
@@ -77,13 +77,13 @@
     let total = 0, number = 0, verdict = null, decisive = null;
     let seen = new Set();
     for (const row of rows) {
-      const [word, instead] = row.seen[column] ?? [];
+      const [word, observed] = row.seen[column] ?? [];
       if (!word) continue;
       total += 1;
       if (verdict === null || rank.get(word) < rank.get(verdict)) [verdict, number, decisive, seen] = [word, 0, row, new Set()];
       if (word === verdict) {
         number += 1;
-        if (instead) seen.add(instead);
+        if (observed) seen.add(observed);
       }
     }
     return {verdict, number, total, decisive, seen: [...seen]};
@@ -116,7 +116,7 @@
   function clauseRow(group) {
     const twist = element("span", {className: "twist", textContent: isOpen(group) ? "▾" : "▸"});
     const name = nameButton(0, () => toggle(group), twist, group.clause, " ",
-      element("small", {textContent: String(group.shown.length)}));
+      element("small", {textContent: String(group.matching.length)}));
     name.setAttribute("aria-expanded", String(isOpen(group)));
     name.title = data.clauses[group.clause].says;
     return tableRow(name, [element("td", {colSpan: data.columns.length})]);
@@ -135,19 +135,19 @@
     }
   }
 
-  // Cells are made when they come near to being seen; until then a clause is its name, and one empty row for the open ones.
+  // Cells are made when they are about to be scrolled into view; until then a clause is its name and, if open, one empty row.
 
   const near = new IntersectionObserver((entries) => {
     for (const {isIntersecting, target} of entries) if (isIntersecting) fill(target);
   }, {rootMargin: "1000px"});
 
-  const isOpen = (group) => group.chosen ?? unasked;
+  const isOpen = (group) => group.chosen ?? openByDefault;
 
   function body(group) {
     const made = element("tbody", {}, clauseRow(group));
     if (isOpen(group)) {
       const place = element("tr", {}, element("td", {colSpan: data.columns.length + 1}));
-      place.style.height = `${group.shown.length * 1.9}rem`;
+      place.style.height = `${group.matching.length * 1.9}rem`;
       made.append(place);
     }
     group.body = made;
@@ -159,8 +159,8 @@
   function fill(made) {
     const group = waiting.get(made);
     forget(made);
-    if (isOpen(group)) made.lastElementChild.replaceWith(...scenarioRows(group.shown));
-    made.firstElementChild.lastElementChild.replaceWith(...cellsOf(group.shown));
+    if (isOpen(group)) made.lastElementChild.replaceWith(...scenarioRows(group.matching));
+    made.firstElementChild.lastElementChild.replaceWith(...cellsOf(group.matching));
   }
 
   function forget(made) {
@@ -180,10 +180,10 @@
   function render() {
     const wanted = filters();
     const filtered = Object.values(wanted).some(Boolean);
-    for (const group of groups) group.shown = group.rows.filter((row) => matches(row, wanted));
-    const visible = groups.filter((group) => group.shown.length);
-    const count = visible.reduce((sum, group) => sum + group.shown.length, 0);
-    unasked = data.open || (filtered && count <= FEW);
+    for (const group of groups) group.matching = group.rows.filter((row) => matches(row, wanted));
+    const visible = groups.filter((group) => group.matching.length);
+    const count = visible.reduce((sum, group) => sum + group.matching.length, 0);
+    openByDefault = data.open || (filtered && count <= FEW);
     near.disconnect();
     waiting.clear();
     const bodies = [];
@@ -204,7 +204,7 @@
       element("thead", {}, element("tr", {}, element("th", {scope: "col", textContent: "clause"}), ...columns)), ...bodies);
     const first = matrix.querySelector("button");
     if (first) first.tabIndex = 0;
-    const cases = new Set(visible.flatMap((group) => group.shown.map((row) => row.case)));
+    const cases = new Set(visible.flatMap((group) => group.matching.map((row) => row.case)));
     document.getElementById("shown").textContent =
       `${visible.length} of ${groups.length} clauses, ${cases.size} of ${data.cases.length} cases`;
   }
@@ -225,7 +225,7 @@
       return element("td", {data: verdicts.length ? {verdict: verdicts[0]} : {}}, observed,
         ...words.flatMap((verdict) => [" ", `${data.glyphs[verdict]} ${verdict}`]));
     });
-    return element("tr", {className: step.line ? "" : "unasked"},
+    return element("tr", {className: step.line ? "" : "of-fixture"},
       element("td", {textContent: String(number + 1)}),
       element("td", {}, step.given ? `given ${step.given}: ` : "", step.text), element("td", {}, ...expected),
       ...cells.filter(Boolean));
@@ -250,7 +250,7 @@
       element("summary", {textContent: `C reproducer: the calls of ${target}, with the clauses as checks`}), copy, source);
   }
 
-  // What a case did is kept deflated, all of a scenario file together, until someone asks for it.
+  // The results of a scenario file are one deflated chunk, unpacked when one of its cases is opened.
 
   const chunks = document.getElementsByClassName("chunk");
   const unpacked = new Map(); // the number of a chunk -> the promise of its cases
@@ -264,12 +264,12 @@
     return unpacked.get(chunk).then((cases) => cases[id]);
   }
 
-  let asked = null; // the case that is to be shown; another may be asked for before it is unpacked
+  let requested = null; // the case to show; another may be requested before it is unpacked
 
   async function showCase(row) {
-    asked = row.one;
+    requested = row.one;
     const one = {...row.one, ...await details(row.one)};
-    if (asked !== row.one) return;
+    if (requested !== row.one) return;
     const played = data.columns.filter((_, column) => one.results[column]);
     const clauses = new Set(one.results.flatMap((result) => result?.clauses ?? []));
     const close = element("button", {type: "button", className: "close", textContent: "Close"});
@@ -293,7 +293,7 @@
 
   // --- Events ------------------------------------------------------------------------------------------------------------
 
-  // Arrow keys go from cell to cell; the table is one stop of the Tab key.
+  // Arrow keys move from cell to cell; the table is one stop of the Tab key.
   function move(event) {
     const from = event.target.closest("button");
     if (!from || !matrix.contains(from)) return;

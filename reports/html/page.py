@@ -1,4 +1,4 @@
-"""The matrix as one HTML page that needs nothing else: no network, no other file."""
+"""The matrix as one HTML page that needs no network and no other file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from reports.common import tables
 from reports.common.aggregate import Clauses, pairs
-from reports.common.alignment import Call, labelled, merged
+from reports.common.alignment import Call, align, keyed
 from reports.common.results import Column, Name, Results
 from reports.common.wording import GLYPHS, again, citations, declared, expectation, outcome, visible
 from reports.reproducer.program import program
@@ -30,7 +30,7 @@ TEMPLATES = Path(__file__).parent
 
 
 def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> None:
-    """Write the page. It always holds every scenario and variant; `every` opens them all from the start."""
+    """Write the page. It has every scenario and variant; every: they are all open at first."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True,
                               finalize=lambda item: visible(item) if type(item) is str else item)
@@ -47,33 +47,33 @@ def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> Non
 
 
 def asset(name: str) -> Markup:
-    """A script or style of this package, to stand in the page as it is."""
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - no text of a target's is in it
+    """A script or style of this package, not escaped."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - it has no text from a target
 
 
 def digest(content: str) -> str:
-    """The hash by which the page's Content-Security-Policy allows its own script and style, and no other."""
+    """The hash with which the Content-Security-Policy of the page allows its own script and style alone."""
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
 def topics(results: Results) -> list[str]:
-    """Every folder and file of scenarios that the results are of: `stream`, `stream/EISCONN`."""
+    """The folders and files of the scenarios: `stream`, `stream/EISCONN`."""
     names = {Name.of(case).topic for case in results.cases}
     return sorted(names | {name.rpartition("/")[0] for name in names} - {""})
 
 
 def errnos(results: Results) -> list[str]:
-    """Every outcome other than success that occurs."""
+    """All outcomes other than success."""
     return sorted({ret for records in results.cases.values() for ret in rets(records.values())})
 
 
 def rets(records: Iterable[Record]) -> list[str]:
-    """The outcomes other than success of the calls that scenarios ask for."""
+    """The outcomes other than success of the scenarios' own calls."""
     return sorted({step.ret for record in records for step in record.steps if step.line} - {"ok"})
 
 
 def printable(item: Any) -> Any:
-    """The same data with every text in it made visible."""
+    """The data with `visible` text."""
     if isinstance(item, str):
         return visible(item)
     if isinstance(item, dict):
@@ -81,11 +81,11 @@ def printable(item: Any) -> Any:
     return [printable(part) for part in item] if isinstance(item, list | tuple) else item
 
 
-# --- The data of the page: an index that is read at once, and what a case did, for when it is opened --------
+# --- The data of the page: an index that is read at once, and chunks that are read when a case is opened -----
 
 
 def index(results: Results, clauses: Clauses) -> dict[str, Any]:
-    """What rows and filters need, in their order. A row names its case, a cell its outcome, by number.
+    """The data of rows and filters. A row refers to its case, and a cell to its outcome, by number.
 
     A page has some hundred thousand cells and a few hundred outcomes.
     """
@@ -116,21 +116,21 @@ def chunks(results: Results) -> Iterator[list[tuple[str, Mapping[str, Record]]]]
 
 
 def case_index(case: str, records: Mapping[str, Record]) -> dict[str, Any]:
-    name, calls = Name.of(case), merged(labelled(record.steps) for record in records.values())
+    name, calls = Name.of(case), align(keyed(record.steps) for record in records.values())
     return {"id": case, "topic": name.topic, "scenario": name.scenario, "variant": name.variant,
             "summary": next(iter(records.values())).summary, "errnos": rets(records.values()),
             "calls": sorted({step.text for step in calls.values()})}
 
 
 def details(results: Results, clauses: Clauses) -> Iterator[dict[str, Any]]:
-    """What each target did in each case of a scenario file, by case, and how to do it again."""
+    """For each scenario file, the calls of its cases on each target, with a C program, by case."""
     for chunk in chunks(results):
         yield {case: case_data(records, results.columns) | {"program": program_data(records, results.columns, clauses)}
                for case, records in chunk}
 
 
 def program_data(records: Mapping[str, Record], columns: Sequence[Column], clauses: Clauses) -> dict[str, Any]:
-    """The first target whose calls can be written in C, and the program's lines; empty if no target's can."""
+    """The first target whose calls can be written in C, and the lines of the program; empty if there is none."""
     for column in columns:
         if column.label in records:
             with contextlib.suppress(Unreadable):
@@ -142,7 +142,7 @@ def program_data(records: Mapping[str, Record], columns: Sequence[Column], claus
 
 @cache
 def manuals(platform: str) -> Sequence[str]:
-    """The documents that bind a platform; none if its page is not here, or not any more."""
+    """The documents that bind a platform; none if it has no page here."""
     try:
         return load.profile(platform, load.clauses()).manuals
     except SpecError:
@@ -150,7 +150,7 @@ def manuals(platform: str) -> Sequence[str]:
 
 
 def packed(item: Any) -> str:
-    """JSON, deflated, in base64: what the page holds but does not read until someone asks for it."""
+    """JSON, deflated, in base64."""
     return base64.b64encode(zlib.compress(json.dumps(printable(item), separators=(",", ":")).encode())).decode()
 
 
@@ -161,9 +161,9 @@ def clause(document: str, name: str, clauses: Clauses) -> dict[str, str]:
 
 
 def case_data(records: Mapping[str, Record], columns: Sequence[Column]) -> dict[str, Any]:
-    """What each target did in a case; its calls are listed once, with the targets side by side."""
+    """The calls of a case, each once, with the results of the targets side by side."""
     played = [records.get(column.label) for column in columns]
-    calls = merged(labelled(record.steps) for record in played if record)
+    calls = align(keyed(record.steps) for record in played if record)
     return {"steps": [step_data(step) for step in calls.values()],
             "results": [record_data(record, list(calls)) if record else None for record in played]}
 
@@ -174,7 +174,7 @@ def step_data(step: PlayedStep) -> dict[str, Any]:
 
 
 def record_data(record: Record, calls: Sequence[Call]) -> dict[str, Any]:
-    own = labelled(record.steps)
+    own = keyed(record.steps)
     return {
         "verdict": record.verdict, "reason": record.reason, "again": again(record.id, record.target),
         "clauses": list(record.clauses),
@@ -184,5 +184,5 @@ def record_data(record: Record, calls: Sequence[Call]) -> dict[str, Any]:
 
 
 def observed(step: PlayedStep) -> list[Any]:
-    """What the call gave, and the verdict of each clause that expects something of it."""
+    """What the call returned, and the verdict of each clause that expects something of it."""
     return [outcome(step), [step.judged.get(clause, "") for clause in step.expected]]

@@ -1,4 +1,4 @@
-"""What a case needs around it, as commands for Linux: the networks that the laboratory gives it when it is played."""
+"""The networks that a case needs, as commands for Linux; in a run, the laboratory makes them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from specs.model import Transcript
 from specs.networks import TABLE, commands_to
 
 PORT = re.compile(r"bind \S+ inet6?:.*:([0-9]+)|connect \S+ inet6?:.*:(49152)( .*)?")
-BARE = re.compile(r"bind \S+ inet6?:(127\.0\.0\.1|::1|::ffff:127\.0\.0\.1):0")  # everybody may, where lo has an address
+BARE = re.compile(r"bind \S+ inet6?:(127\.0\.0\.1|::1|::ffff:127\.0\.0\.1):0")  # succeeds wherever lo has an address
 FAILING = re.compile(r"unix:(/(?:mnt|media|srv|opt)/\S+)/")
-RAW = re.compile(r"socket \S+ (AF_INET6?|AF_PACKET) SOCK_(RAW|PACKET)")  # root of a network may make these
+RAW = re.compile(r"socket \S+ (AF_INET6?|AF_PACKET) SOCK_(RAW|PACKET)")  # these need root of a network namespace
 
 
 def commands(transcript: Transcript) -> Iterator[str]:
-    """The commands, in order; none where any host will do."""
+    """The commands, in order; none if the case can run on any host."""
     requests = [entry.request for entry in transcript.entries]
     hosts = dict.fromkeys(host for request in requests if (host := foreign(request)))
     bare = any(BARE.fullmatch(one.request) for one in transcript.entries if one.observed["ret"] == "EADDRNOTAVAIL")
     narrow = uses_fixed_port(transcript)
-    parts = [part for name, part in TABLE.every_room.items()  # what the link has decides how a host misses its loopback
+    parts = [part for name, part in TABLE.every_room.items()  # the link decides how a missing loopback fails
              if (name == "link" and (hosts or bare)) or (part.word and any(part.word in one for one in requests))]
     if parts or narrow or any(RAW.match(request) for request in requests):
         yield "unshare -Urn   # a network of its own, which no packet leaves; in it:"
@@ -36,18 +36,18 @@ def commands(transcript: Transcript) -> Iterator[str]:
 
 
 def uses_fixed_port(transcript: Transcript) -> bool:
-    """Whether a port is bound that no call has told before, or the narrow room's one is asked for: it is to be free."""
-    told = {"0"}
+    """Whether the case needs a free port: it binds one that no call returned before, or uses the only ephemeral one."""
+    returned = {"0"}
     for entry in transcript.entries:
         used = PORT.fullmatch(entry.request)
-        if used and (used[1] or used[2]) not in told:
+        if used and (used[1] or used[2]) not in returned:
             return True
-        told.add(entry.observed.get("name", "").rpartition(":")[2])
+        returned.add(entry.observed.get("name", "").rpartition(":")[2])
     return False
 
 
 def foreign(request: str) -> str:
-    """The host that a request speaks to, if it is not this one."""
+    """The host in the address of a request, if it is not this one."""
     found = re.match(r"\S+ \S+ inet6?:(\S+):[0-9]+", request)
     if not found:
         return ""

@@ -180,7 +180,7 @@ def test_what_could_not_run_or_was_edited_is_said(write: Write) -> None:
 def shown(made: Json, clause: str = "illumos.EISCONN") -> str:
     record = decode(json.dumps(made))
     assert isinstance(record, Record)
-    return wording.instead(record, clause)
+    return wording.observed_instead(record, clause)
 
 
 @pytest.mark.parametrize(("observed", "expect", "verdict", "told"), [
@@ -252,7 +252,7 @@ def test_percent_is_all_or_nothing_only_for_all_or_nothing(number: int, total: i
 
 def test_every_verdict_has_a_glyph_a_style_and_a_standing() -> None:
     assert set(VERDICTS) == set(wording.GLYPHS)
-    assert set(VERDICTS) <= set(terminal.STYLES) & set(aggregate.STANDINGS)
+    assert set(VERDICTS) <= set(terminal.STYLES) & set(aggregate.GROUPS)
     assert len(set(wording.GLYPHS.values())) == len(VERDICTS)
 
 

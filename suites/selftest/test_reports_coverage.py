@@ -8,7 +8,7 @@ import pytest
 
 from reports import coverage
 from reports.__main__ import main
-from reports.common.tables import Sheet
+from reports.common.tables import Table
 from specs import peers
 from specs.model import SpecError
 
@@ -36,7 +36,7 @@ def written(folder: Path, text: str) -> list[peers.Peer]:
     return peers.peers(file)
 
 
-def texts(sheet: Sheet) -> list[list[str]]:
+def texts(sheet: Table) -> list[list[str]]:
     return [[entry.text for entry in row] for row in sheet.rows]
 
 

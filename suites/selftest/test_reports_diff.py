@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reports import diff
 from reports.common import results
+from reports.common.comparison import KINDS
 from suites.selftest.written import Json, Report, Write, header, result
 
 pytestmark = pytest.mark.usefixtures("four_clauses")
@@ -48,7 +48,7 @@ def test_every_kind_of_difference(write: Write, report: Report) -> None:
         "lost": "untested", "found": "tested", "accepted": "judged", "probed": "probe", "edited": "scenario",
         "goes": "gone", "comes": "added"}
     assert json.loads(out)["compared"][0]["same"] == 1
-    assert set(kinds(out).values()) == set(diff.KINDS)
+    assert set(kinds(out).values()) == set(KINDS)
 
 
 def test_text_tells_the_drift_at_a_glance(write: Write, report: Report) -> None:
@@ -56,11 +56,11 @@ def test_text_tells_the_drift_at_a_glance(write: Write, report: Report) -> None:
     assert ("native: 1 regressed, 1 untested, 2 changed, 1 improved, 1 tested, 1 judged, 1 probe, 1 scenario, 1 added, "
             "1 gone; 1 case the same") in out
     assert """
-changed: departs still, but otherwise
+changed: still departs, but differently
   stream/EISCONN::shifts[inet, inet6]  (2 cases)
       illumos.EISCONN: ≠ deviates EINVAL -> ≠ deviates EBADF
 
-improved: the way back
+improved: the reverse of regressed
   stream/EISCONN::mends  (1 case)
       illumos.EISCONN: ✗ fails ok -> ! stale
 """ in out
@@ -72,7 +72,7 @@ def test_markdown_has_a_table_for_each_kind(write: Write, report: Report) -> Non
     out = report("diff", write(*OLD, name="old"), write(*NEW, name="new"), "--format", "markdown")
     assert "| regressed | cases | of | before | after |\n| :--- | ---: | :--- | :--- | :--- |\n" in out
     assert "| stream/EISCONN::drifts | 1 | illumos.EISCONN | ✓ conforms | ✗ fails EINVAL |\n" in out
-    assert len(re.findall(r"^\| :---", out, re.MULTILINE)) == len(diff.KINDS)
+    assert len(re.findall(r"^\| :---", out, re.MULTILINE)) == len(KINDS)
 
 
 @pytest.mark.parametrize(("kinds_", "code"), [
@@ -83,7 +83,7 @@ def test_exit_status_is_asked_for(write: Write, report: Report, kinds_: str | No
 
 
 def test_kinds_that_do_not_occur_fail_nothing(write: Write, report: Report) -> None:
-    report("diff", write(*OLD[:1], name="old"), write(*NEW[:1], name="new"), "--fail-on", ",".join(diff.KINDS))
+    report("diff", write(*OLD[:1], name="old"), write(*NEW[:1], name="new"), "--fail-on", ",".join(KINDS))
 
 
 def test_unknown_kind_is_refused(write: Write, refuse: Report) -> None:
@@ -103,7 +103,7 @@ def volatile(port: int, path: str, **more: Any) -> Json:
 
 def test_ports_paths_and_times_are_no_difference(write: Write, report: Report) -> None:
     old, new = write(volatile(4711, "/tmp/a"), name="old"), write(volatile(5811, "/tmp/b"), name="new")
-    assert "native: no difference; 1 case the same" in report("diff", old, new, "--fail-on", ",".join(diff.KINDS))
+    assert "native: no difference; 1 case the same" in report("diff", old, new, "--fail-on", ",".join(KINDS))
 
 
 @pytest.mark.parametrize(("seconds", "kind"), [(70.0, ""), (3.0, "improved"), (127.9, "")])
@@ -231,11 +231,11 @@ def test_what_cannot_be_compared_is_refused(write: Write, refuse: Report, tmp_pa
         "no target is in both: native, gvisor against wine, lwip; FILE@TARGET names one\n")
     assert refuse("diff", f"{both}@minix", other) == f"{both}: no target 'minix'; it has native, gvisor\n"
     (tmp_path / "folder").mkdir()
-    assert "no result file *.jsonl is in it" in refuse("diff", tmp_path / "folder", other)
+    assert "the folder has no result file *.jsonl" in refuse("diff", tmp_path / "folder", other)
     write(result("a"), name="folder/a.jsonl")
     write(result("a"), name="folder/b.jsonl", head=header(native="6.1.2"))
     assert refuse("diff", tmp_path / "folder", both) == (
-        "native@6.18 and native@6.1 stand on one side; name a file of one of them\n")
+        "native@6.18 and native@6.1 are on the same side; name a file of one of them\n")
 
 
 def test_target_whose_name_holds_an_at_sign(write: Write) -> None:
@@ -246,10 +246,11 @@ def test_target_whose_name_holds_an_at_sign(write: Write) -> None:
 
 
 def test_columns_of_many_machines_are_told_apart() -> None:
-    met = [results.Met("native", "linux", "x86_64", "6.8.0"), results.Met("native", "linux", "aarch64", "6.8.0"),
-           results.Met("native", "freebsd", "amd64", "15.0"), results.Met("native", "freebsd", "amd64", "15.1"),
-           results.Met("native", "macos", "arm64", "24.1"), results.Met("wine", "wine", "x86_64", "8")]
-    assert list(results.labels(met).values()) == [
+    keys = [results.ColumnKey(*one) for one in (
+        ("native", "linux", "x86_64", "6.8.0"), ("native", "linux", "aarch64", "6.8.0"),
+        ("native", "freebsd", "amd64", "15.0"), ("native", "freebsd", "amd64", "15.1"),
+        ("native", "macos", "arm64", "24.1"), ("wine", "wine", "x86_64", "8"))]
+    assert list(results.labels(keys).values()) == [
         "native@linux-x86_64", "native@linux-aarch64", "native@freebsd-15.0", "native@freebsd-15.1", "native@macos",
         "wine"]
 

@@ -77,7 +77,7 @@ def read(made: Json) -> Record:
 def test_judging_again_by_the_same_profile_changes_nothing(played: tuple[Case, Transcript], platform: str) -> None:
     profile = load.profile(platform, house.clauses())
     record = read(recorded(*played, profile))
-    again = judge.judge_record(record, judge.by_platform(platform, house.clauses()), house.clauses())
+    again = judge.rejudge_record(record, judge.by_platform(platform, house.clauses()), house.clauses())
     assert again == record
 
 
@@ -103,7 +103,7 @@ def plain_checks(step: Step) -> Any:
 @hypothesis.given(played=played(), document=st.sampled_from(["illumos", "posix-2017", "linux", "survey"]))
 def test_document_alone_declares_nothing_and_leaves_others_out(played: tuple[Case, Transcript], document: str) -> None:
     record = read(recorded(*played, load.profile("linux", house.clauses())))
-    again = judge.judge_record(record, judge.by_document(document, house.clauses()), house.clauses())
+    again = judge.rejudge_record(record, judge.by_document(document, house.clauses()), house.clauses())
     stated = {name for name in record.clauses if document in [one.document for one in house.clauses()[name].cited]}
     if again is None:
         assert not stated
@@ -204,7 +204,7 @@ def test_new_page_holds_what_differs_from_the_inherited(write: Write, report: Re
     out = report("accept", first_run(write), "--platform", "mine", "--inherits", "linux")
     assert (pages / "mine.yaml").read_text() == MINE
     assert "mine.yaml: 2 bugs in 3 cases; fill in because and source" in out
-    assert "mine.yaml: 1 withdrawal of what is inherited and not seen here" in out
+    assert "mine.yaml: 1 withdrawal of inherited entries that no case shows" in out
 
 
 @pytest.mark.usefixtures("four_clauses")
@@ -228,7 +228,7 @@ def again(file: Path, platform: str, pages: Path, fill_in: bool = False) -> list
     if fill_in:
         page_.write_text(page_.read_text().replace('""', "said so"))
     standard = judge.Standard(platform, CLAUSES, load.profile(platform, CLAUSES, pages), platform)
-    return [record.verdict for record in judge.judge(results.read(file), standard).records]
+    return [record.verdict for record in judge.rejudge(results.read(file), standard).records]
 
 
 def many(name: str, ret: str, *domains: str) -> list[Json]:
@@ -412,7 +412,7 @@ def test_what_only_a_person_can_do_is_told(write: Write, report: Report, pages: 
     assert "nothing to add" in out
     assert "left: 1 case stale, " in out
     assert "left: 2 cases unresolved, peer: mkfifo fifo* = EEXIST: suites/stream/EISCONN.yaml::f, " in out
-    assert "left: illumos.EISCONN: no entry declares connect(client, peer) = -1 ENOTINANYLIST" in out
+    assert "left: illumos.EISCONN: no bug can declare connect(client, peer) = -1 ENOTINANYLIST" in out
     assert (pages / "linux.yaml").read_text() == LINUX
 
 
@@ -422,12 +422,12 @@ SHORT = "one: {because: x, status: bug, source: x, shows: [{in: stream/EISCONN::
 @pytest.mark.usefixtures("four_clauses")
 def test_what_accept_does_not_take(write: Write, refuse: Report, pages: Path) -> None:
     file = first_run(write)
-    assert "linux.yaml: there already; what it inherits is written there" in refuse(
+    assert "linux.yaml: the page exists; --inherits is for new pages" in refuse(
         "accept", file, "--platform", "linux", "--inherits", "linux")
     both = write(result("a"), result("a", target="wine"), name="both", head=header(native="6", wine="8"))
-    assert refuse("accept", both, "--platform", "linux") == f"{both} holds native, wine; FILE@TARGET names one\n"
+    assert refuse("accept", both, "--platform", "linux") == f"{both} has native, wine; FILE@TARGET names one\n"
     (pages / "short.yaml").write_text("platform: short\nbugs: {" + " ".join(SHORT.split()) + "}\n")
-    assert "short.yaml:2: bugs is no block of entries" in refuse("accept", file, "--platform", "short")
+    assert "short.yaml:2: bugs is not a block of entries" in refuse("accept", file, "--platform", "short")
 
 
 @hypothesis.given(many=st.lists(played(), min_size=1, max_size=4, unique_by=lambda one: one[0].id))
@@ -446,8 +446,8 @@ def test_accepted_and_filled_in_nothing_fails(many: list[tuple[Case, Transcript]
     mine.write_text(mine.read_text().replace('""', "said so"))
     profile = load.profile("mine", house.clauses(), folder)
     assert list(load.unmatched(profile, [case for case, _ in many])) == []
-    for record in judge.judge(results.read(file), judge.Standard("", house.clauses(), profile, "mine")).records:
-        assert record.verdict not in ("fails", "stale", "drifted") or "no entry declares" in left
+    for record in judge.rejudge(results.read(file), judge.Standard("", house.clauses(), profile, "mine")).records:
+        assert record.verdict not in ("fails", "stale", "drifted") or "no bug can declare" in left
 
 
 # --- places and pages ---------------------------------------------------------------------------------------

@@ -1,0 +1,35 @@
+"""Command-line arguments that several verbs have."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+def add_files(parser: ArgumentParser, about: str) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=about)
+
+
+def add_case(parser: ArgumentParser, about_target: str) -> None:
+    """One case of a result file; see `lookup`."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a result file")
+    parser.add_argument("case", metavar="CASE", help="a case id, a node id, or a part of only one id")
+    parser.add_argument("--target", metavar="T", help=about_target)
+
+
+def add_output(parser: ArgumentParser, about: str) -> None:
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help=f"{about} instead of standard output")
+
+
+@contextmanager
+def opened(output: Path | None) -> Iterator[IO[str]]:
+    """The file that -o names, to write to; standard output if it names none."""
+    if output is None:
+        yield sys.stdout
+    else:
+        with output.open("w", encoding="utf-8") as out:
+            yield out
