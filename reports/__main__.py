@@ -23,20 +23,8 @@ class Verb(Protocol):
     def run(self, options: Namespace) -> int | None: ...
 
 
-VERBS: Mapping[str, Verb] = {
-    "matrix": matrix,
-    "explain": explain,
-    "summary": summary,
-    "diff": diff,
-    "accept": accept,
-    "history": history,
-    "findings": findings,
-    "tap": tap,
-    "judge": judge,
-    "reproduce": reproduce,
-    "coverage": coverage,
-    "bugs": bugs,
-}
+VERBS: Mapping[str, Verb] = {verb.__name__.rpartition(".")[2]: verb for verb in (
+    matrix, explain, summary, diff, accept, history, findings, tap, judge, reproduce, coverage, bugs)}
 
 
 class Parser(ArgumentParser):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
 from reports.common import markdown, terminal
@@ -18,58 +18,37 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    others, every = peers(), scenarios()
     if options.format == "markdown":
-        write_markdown(others, every)
-    else:
-        write_text(others, every)
-
-
-def write_text(others: Sequence[Peer], every: Sequence[str]) -> None:
+        for title, table in content(peers(), scenarios()):
+            sys.stdout.write(f"## {markdown.plain(title)}\n\n" if title else "")
+            sys.stdout.writelines(markdown.table(table))
+        return
     to = terminal.console()
-    to.print(terminal.table(suites(others)), "")
+    for title, table in content(peers(), scenarios()):
+        if title:
+            to.print()
+            terminal.say(to, title, "bold")
+        to.print(terminal.table(table))
+
+
+def content(others: Sequence[Peer], every: Sequence[str]) -> Iterator[tuple[str, Table]]:
+    """Tables with their titles."""
+    yield "", suites(others)
     for peer in others:
-        terminal.say(to, title(peer), "bold")
-        to.print(terminal.table(tests(peer, every)), "")
-    terminal.say(to, only_here(others, every), "bold")
-    to.print(terminal.table(alone(others, every)))
-
-
-def write_markdown(others: Sequence[Peer], every: Sequence[str]) -> None:
-    out = sys.stdout
-    out.writelines(markdown.table(suites(others)))
-    for peer in others:
-        out.write(f"## {markdown.plain(title(peer))}\n\n")
-        out.writelines(markdown.table(tests(peer, every)))
-    out.write(f"## {markdown.plain(only_here(others, every))}\n\n")
-    out.writelines(markdown.table(alone(others, every)))
-
-
-def title(peer: Peer) -> str:
-    return f"{peer.name}: {peer.about} ({peer.repository})"
-
-
-def only_here(others: Sequence[Peer], every: Sequence[str]) -> str:
-    missed = unshared(others, every)
-    return f"Only here: {len(missed)} of {plural(len(every), 'scenario')}, which none of these tests checks"
+        yield f"{peer.name}: {peer.about} ({peer.repository})", tests(peer, every)
+    missed = frozenset(every) - {id_ for peer in others for test in peer.tests for id_ in test.among(every)}
+    yield (f"Only here: {len(missed)} of {plural(len(every), 'scenario')}, which none of these tests checks",
+           alone(missed, every))
 
 
 def suites(others: Sequence[Peer]) -> Table:
     """The number of tests of each suite that scenarios check too."""
     table = Table(("suite", "tests", "found here", "not here"), frozenset({"tests", "found here", "not here"}))
-    for name, figures in [*((peer.name, found(peer)) for peer in others), ("all", total(others))]:
-        here, all_ = figures
+    counts = [(sum(bool(test.scenarios) for test in peer.tests), len(peer.tests)) for peer in others]
+    totals = sum(here for here, _ in counts), sum(all_ for _, all_ in counts)
+    for name, (here, all_) in zip([*(peer.name for peer in others), "all"], [*counts, totals], strict=True):
         table.add(name, all_, here, all_ - here)
     return table
-
-
-def found(peer: Peer) -> tuple[int, int]:
-    """The number of tests of a suite that scenarios check too, and of all its tests."""
-    return sum(bool(test.scenarios) for test in peer.tests), len(peer.tests)
-
-
-def total(others: Sequence[Peer]) -> tuple[int, int]:
-    return sum(found(peer)[0] for peer in others), sum(found(peer)[1] for peer in others)
 
 
 def tests(peer: Peer, every: Sequence[str]) -> Table:
@@ -83,9 +62,8 @@ def tests(peer: Peer, every: Sequence[str]) -> Table:
     return table
 
 
-def alone(others: Sequence[Peer], every: Sequence[str]) -> Table:
+def alone(missed: Collection[str], every: Sequence[str]) -> Table:
     """The scenarios that no test of another suite checks, by file."""
-    missed = unshared(others, every)
     table = Table(("file", "scenarios", "only here", "which"), frozenset({"scenarios", "only here"}))
     for file, members in groupby(every, key=lambda id_: id_.partition("::")[0]):
         ids = list(members)
@@ -93,14 +71,6 @@ def alone(others: Sequence[Peer], every: Sequence[str]) -> Table:
         if names:
             table.add(short(file), len(ids), len(names), ", ".join(names))
     return table
-
-
-def unshared(others: Sequence[Peer], every: Sequence[str]) -> frozenset[str]:
-    return frozenset(every) - frozenset(shared(others, every))
-
-
-def shared(others: Sequence[Peer], every: Sequence[str]) -> Iterator[str]:
-    return (id_ for peer in others for test in peer.tests for id_ in test.among(every))
 
 
 def short(id_: str) -> str:

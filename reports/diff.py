@@ -151,25 +151,16 @@ def seen(record: Record | None, clause: str) -> Seen:
 # --- As text ------------------------------------------------------------------------------------------------
 
 
-class Row(NamedTuple):
-    """Variants of one scenario with the same changes. name: `stream/EISCONN::twice[inet, inet6]`."""
-
-    name: str
-    cases: int
-    changes: tuple[Change, ...]
-
-
-def rows(comparison: Comparison, kind: str) -> Iterator[Row]:
-    of_kind = {one.case: one.changes for one in comparison.differences if one.kind == kind}
-    return (Row(*found) for found in alike(of_kind, of_kind.__getitem__))
+def by_kind(comparison: Comparison) -> Iterator[tuple[str, list[tuple[str, int, tuple[Change, ...]]]]]:
+    """Of each kind that there is, the groups of cases with the same changes: name, number of cases, changes."""
+    for kind in KINDS:
+        of_kind = {one.case: one.changes for one in comparison.differences if one.kind == kind}
+        if of_kind:
+            yield kind, list(alike(of_kind, of_kind.__getitem__))
 
 
 def field(one: Seen) -> Field:
     return Field(" ".join(filter(None, (GLYPHS.get(one.verdict, ""), *one))) or "none", one.verdict)
-
-
-def by_kind(comparison: Comparison) -> Iterator[tuple[str, list[Row]]]:
-    return ((kind, found) for kind in KINDS if (found := list(rows(comparison, kind))))
 
 
 def sides(old: Results, new: Results, compared: Compared) -> Iterator[str]:
@@ -212,9 +203,9 @@ def as_text(old: Results, new: Results, compared: Compared, out: IO[str]) -> Non
         for kind, found in by_kind(comparison):
             to.print()
             terminal.say(to, f"{kind}: {KINDS[kind]}", "bold")
-            for row in found:
-                terminal.say(to, f"  {row.name}  ({plural(row.cases, 'case')})")
-                for change in row.changes:
+            for name, number, changed in found:
+                terminal.say(to, f"  {name}  ({plural(number, 'case')})")
+                for change in changed:
                     before, after = (terminal.text(one.text, terminal.STYLES.get(one.verdict, ""))
                                      for one in (field(change.before), field(change.after)))
                     to.print(terminal.text(f"      {change.of}: ") + before + " -> " + after, soft_wrap=True)
@@ -227,9 +218,9 @@ def as_markdown(old: Results, new: Results, compared: Compared, out: IO[str]) ->
         for kind, found in by_kind(comparison):
             out.write(f"{kind}: {KINDS[kind]}\n\n")
             table = Table((kind, "cases", "of", "before", "after"), frozenset({"cases"}))
-            for row in found:
-                for change in row.changes:
-                    table.add(row.name, row.cases, change.of, field(change.before), field(change.after))
+            for name, number, changed in found:
+                for change in changed:
+                    table.add(name, number, change.of, field(change.before), field(change.after))
             out.writelines(markdown.table(table))
 
 

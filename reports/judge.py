@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from reports.common import tables, terminal
+from reports.common import terminal
 from reports.common.aggregate import Clauses
 from reports.common.results import Run, merge, read, write
 from specs import load
@@ -33,11 +34,8 @@ def run(options: Namespace) -> None:
     if options.output:
         with options.output.open("wb") as out:
             write(again, out)
-        return
-    results, to = merge((again,)), terminal.console()
-    terminal.heading(to, results)
-    to.print(terminal.table(tables.targets(results)), "")
-    terminal.summary(to, results, standard.clauses)
+    else:
+        terminal.summary(merge((again,)), standard.clauses, sys.stdout)
 
 
 @dataclass(frozen=True)

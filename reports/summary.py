@@ -6,7 +6,7 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 
-from reports.common import markdown, tables, terminal
+from reports.common import markdown, terminal
 from reports.common.aggregate import Clauses, count_documents
 from reports.common.options import add_files
 from reports.common.results import Results, first_n, gather
@@ -14,25 +14,22 @@ from specs import load
 from specs.record import Unreadable
 
 BASE = "illumos"  # the document whose clauses the badge counts
+FORMATS = {"text": terminal.summary, "markdown": markdown.summary}
 
 
 def arguments(parser: ArgumentParser) -> None:
     add_files(parser, "result files, side by side")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--format", choices=("text", "markdown"), default="text")
+    form.add_argument("--format", choices=FORMATS, default="text")
     form.add_argument("--badge", action="store_true", help="JSON for shields.io/endpoint, of one target")
 
 
 def run(options: Namespace) -> None:
-    results, clauses, to = gather(options.files), load.clauses(), terminal.console()
+    results, clauses = gather(options.files), load.clauses()
     if options.badge:
         print(json.dumps(badge(results, clauses)))
-    elif options.format == "markdown":
-        markdown.summary(results, clauses, sys.stdout)
     else:
-        terminal.heading(to, results)
-        to.print(terminal.table(tables.targets(results)), "")
-        terminal.summary(to, results, clauses)
+        FORMATS[options.format](results, clauses, sys.stdout)
 
 
 def badge(results: Results, clauses: Clauses) -> dict[str, str | int | bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
@@ -125,22 +125,17 @@ Likeness = TypeVar("Likeness", bound=Hashable)
 
 
 def alike(cases: Iterable[str], likeness: Callable[[str], Likeness]) -> Iterator[tuple[str, int, Likeness]]:
-    """The cases of one scenario in groups that have the same likeness: the name of the group, its size, the likeness.
+    """The cases of each scenario in groups of the same likeness: name, number of cases, likeness.
 
-    The cases of a scenario are adjacent.
+    A name is `stream/EISCONN::twice[inet, inet6]`.
     """
-    for scenario, members in groupby(cases, key=lambda case: case.partition("[")[0]):
-        groups: dict[Likeness, list[str]] = {}
-        for case in members:
-            groups.setdefault(likeness(case), []).append(case)
-        for same, found in groups.items():
-            yield shared_name(scenario, found), len(found), same
-
-
-def shared_name(scenario: str, cases: Sequence[str]) -> str:
-    """One name for several variants of a scenario: `stream/EISCONN::twice[inet, inet6]`."""
-    name, variants = Name.of(scenario), [Name.of(case).variant for case in cases]
-    return f"{name.topic}::{name.scenario}" + (f"[{first_n(variants, 2)}]" if any(variants) else "")
+    groups: dict[tuple[str, Likeness], list[Name]] = {}
+    for case in cases:
+        name = Name.of(case)
+        groups.setdefault((f"{name.topic}::{name.scenario}", likeness(case)), []).append(name)
+    for (scenario, same), names in groups.items():
+        variants = [name.variant for name in names]
+        yield scenario + (f"[{first_n(variants, 2)}]" if any(variants) else ""), len(names), same
 
 
 # --- Counts -------------------------------------------------------------------------------------------------

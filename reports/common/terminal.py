@@ -77,8 +77,7 @@ def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> Non
         widths = matrix_widths(found, len(columns), to.width)
         for one in found:
             to.print(table(one, widths), "")
-    to.print(table(tables.targets(results)), "")
-    summary(to, results, clauses)
+    totals(to, results, clauses)
     reasons = tables.reasons(results)
     if reasons.rows:
         to.print("", table(reasons))
@@ -105,8 +104,15 @@ def matrix_widths(found: Iterable[Table], targets: int, width: int) -> list[int]
     return [NAME_WIDTH + extra, CASES_WIDTH, *[cell] * targets]
 
 
-def summary(to: Console, results: Results, clauses: Clauses) -> None:
-    """Print the number of clauses of each document by group of verdicts."""
+def summary(results: Results, clauses: Clauses, out: IO[str]) -> None:
+    """Write what the targets are and their totals."""
+    to = console(out)
+    heading(to, results)
+    totals(to, results, clauses)
+
+
+def totals(to: Console, results: Results, clauses: Clauses) -> None:
+    to.print(table(tables.targets(results)), "")
     to.print(table(tables.documents(results, clauses)), "")
     for remark in tables.remarks(results, clauses):
         to.print(text(remark, "dim"))

@@ -1,4 +1,4 @@
-"""What other suites check, beside what is checked here."""
+"""The report on tests of other suites."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Suite:
   tests:
     test/connect.c:
       again: {checks: a second connect(), scenarios: [stream/EISCONN.yaml::*]}
-      forty: {checks: forty-two connects, why: nobody counts}
+      forty: {checks: forty-two connects, why: too many sockets}
 """
 
 
@@ -36,24 +36,25 @@ def written(folder: Path, text: str) -> list[peers.Peer]:
     return peers.peers(file)
 
 
-def texts(sheet: Table) -> list[list[str]]:
-    return [[entry.text for entry in row] for row in sheet.rows]
+def texts(table: Table) -> list[list[str]]:
+    return [[field.text for field in row] for row in table.rows]
 
 
 def test_suites_are_counted(others: list[peers.Peer]) -> None:
     assert texts(coverage.suites(others)) == [["Suite", "2", "1", "1"], ["all", "2", "1", "1"]]
 
 
-def test_a_test_stands_beside_its_scenarios_or_the_reason(others: list[peers.Peer]) -> None:
+def test_a_test_is_beside_its_scenarios_or_the_reason(others: list[peers.Peer]) -> None:
     assert texts(coverage.tests(others[0], SCENARIOS)) == [
         ["test/connect.c", "", ""],
         ["again", "a second connect()", "stream/EISCONN.yaml::second-connect, stream/EISCONN.yaml::other-address"],
-        ["forty", "forty-two connects", "— nobody counts"]]
+        ["forty", "forty-two connects", "— too many sockets"]]
 
 
-def test_what_no_other_suite_has(others: list[peers.Peer]) -> None:
-    assert texts(coverage.alone(others, SCENARIOS)) == [["unix/ELOOP.yaml", "1", "1", "link-to-itself"]]
-    assert coverage.only_here(others, SCENARIOS).startswith("Only here: 1 of 3 scenarios")
+def test_scenarios_that_no_other_suite_has(others: list[peers.Peer]) -> None:
+    *_, (title, table) = coverage.content(others, SCENARIOS)
+    assert texts(table) == [["unix/ELOOP.yaml", "1", "1", "link-to-itself"]]
+    assert title.startswith("Only here: 1 of 3 scenarios")
 
 
 @pytest.mark.parametrize("form", ["text", "markdown"])
@@ -64,21 +65,21 @@ def test_report_names_every_suite_and_every_scenario(form: str, capsys: pytest.C
     assert "Only here: " in out
 
 
-@pytest.mark.parametrize(("changed", "into", "told"), [
+@pytest.mark.parametrize(("changed", "into", "message"), [
     ("scenarios: [stream/EISCONN.yaml::*]", "x: y", "takes no 'x'; it takes checks, scenarios"),
-    (", why: nobody counts", "", "lacks 'scenarios'"),
-    ("why: nobody counts", "why: nobody counts, scenarios: [a]", "takes no 'scenarios'; it takes checks, why"),
+    (", why: too many sockets", "", "lacks 'scenarios'"),
+    ("why: too many sockets", "why: too many sockets, scenarios: [a]", "takes no 'scenarios'; it takes checks, why"),
     ("owner/name", "name", "'name' is not a repository on GitHub, OWNER/NAME"),
     ("forty:", "again:", "'again' stands twice"),
 ])
-def test_what_is_wrong_is_one_line(tmp_path: Path, changed: str, into: str, told: str) -> None:
+def test_error_is_one_line(tmp_path: Path, changed: str, into: str, message: str) -> None:
     with pytest.raises(SpecError) as problem:
         written(tmp_path, TESTS.replace(changed, into))
-    assert told in str(problem.value)
+    assert message in str(problem.value)
     assert "\n" not in str(problem.value)
 
 
-def test_a_scenario_that_is_not_there_is_told_with_its_line(tmp_path: Path) -> None:
+def test_unknown_scenario_is_reported_with_its_line(tmp_path: Path) -> None:
     written(tmp_path, TESTS.replace("EISCONN.yaml::*", "EISCONN.yaml::gone"))
     (line,) = peers.unmatched(tmp_path / "peers.yaml")
     assert line.endswith("peers.yaml:7: again: no scenario is called stream/EISCONN.yaml::gone")
