@@ -22,6 +22,7 @@ import pytest
 
 from fixtures import agent, targets, world
 from fixtures.targets import Answer
+from reports import __main__ as reports
 from reports import bugs
 from specs import baseline, load, networks, peers, schema, verbs
 from specs.judge import is_observation, matches
@@ -76,7 +77,7 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: an import that is relative"
-            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def tops(path: Path) -> set[str]:
@@ -88,6 +89,15 @@ def test_rooms_import_what_they_may(room: str) -> None:
     for path in below(room, "*.py"):
         strangers = tops(path) & (ROOMS.keys() | {"conftest"}) - ROOMS[room]
         assert not strangers, f"{name_of(path)} imports {', '.join(strangers)}"
+
+
+def test_top_of_reports_has_verbs_alone() -> None:
+    """A module for each verb, which nothing but the command line imports; what verbs share is in a folder."""
+    verbs = {path.stem for path in (ROOT / "reports").glob("*.py")} - {"__init__", "__main__"}
+    assert verbs == reports.VERBS.keys()
+    for path in below("reports", "*.py"):
+        imported = {name.split(".")[1] for name in imports(path) if name.startswith("reports.")}
+        assert path.stem == "__main__" or not imported & verbs, name_of(path)
 
 
 def test_specs_touch_no_operating_system() -> None:
