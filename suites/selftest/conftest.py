@@ -1,4 +1,4 @@
-"""What the suite's own tests share."""
+"""Fixtures of the self-tests."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def write(tmp_path: Path) -> Write:
 def report(capsys: pytest.CaptureFixture[str]) -> Report:
     """Runs a verb that succeeds and returns what it prints."""
     def report_(*arguments: str | Path, code: int = 0) -> str:
-        told = __main__.main([str(argument) for argument in arguments])
+        status = __main__.main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
-        assert (told, err) == (code, "")
+        assert (status, err) == (code, "")
         return out
     return report_
 

@@ -60,7 +60,7 @@ def squeezed(text: str) -> list[str]:
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("line", "told"), [
+@pytest.mark.parametrize(("line", "expected"), [
     ("{", "truncated"),
     ("[]", "object"),
     ('{"kind":"verdict"}', "'verdict'"),
@@ -72,9 +72,9 @@ def squeezed(text: str) -> list[str]:
     (json.dumps(result("a", target="other")), "no target 'other' in the header; it has native"),
     (json.dumps(header(native="1")), "a header comes first"),
 ])
-def test_malformed_line_is_named(write: Write, refuse: Report, line: str, told: str) -> None:
+def test_malformed_line_is_named(write: Write, refuse: Report, line: str, expected: str) -> None:
     file = write(torn=True, tail=line + "\n")
-    assert re.match(rf"{re.escape(str(file))}:2: .*{told}", refuse("matrix", file))
+    assert re.match(rf"{re.escape(str(file))}:2: .*{expected}", refuse("matrix", file))
 
 
 def test_second_result_of_a_case_is_refused(write: Write, refuse: Report) -> None:
@@ -88,7 +88,7 @@ def test_other_schema_is_refused(write: Write, refuse: Report) -> None:
 
 
 def test_result_of_the_first_schema_is_read_as_of_this_one(write: Write) -> None:
-    """There, what no document settles was expected as `any` of clauses that were unspecified, and was open."""
+    """There, the outcome of a survey is expected as `any`, its clause is `unspecified`, and its verdict is `open`."""
     def old(case: str, expect: Any, **more: Any) -> Json:
         made = result(case, "open", "EIO", clause="unspecified.state")
         made["steps"][-1] = {**made["steps"][-1], "expect": expect, **more}
@@ -118,7 +118,7 @@ def test_unreadable_files_and_wrong_usage_are_one_line(tmp_path: Path, refuse: R
 
 @pytest.mark.parametrize("arguments", [["matrix"], ["matrix", "--format", "markdown"],
                                        ["matrix", "--format", "html"], ["summary"], ["explain", "::a"]])
-def test_torn_run_is_said_first(write: Write, report: Report, arguments: list[str]) -> None:
+def test_torn_run_is_reported_first(write: Write, report: Report, arguments: list[str]) -> None:
     file = write(result("a"), result("b"), torn=True, tail='{"kind":"result","ca')
     out = report(arguments[0], file, *arguments[1:]).replace("&#95;", "_")
     assert f"torn run: {file} ends after 2 cases" in out
@@ -140,14 +140,14 @@ def test_run_without_cases_is_rendered(write: Write, report: Report) -> None:
 # --- several files ------------------------------------------------------------------------------------------
 
 
-def test_later_file_stands_where_releases_are_equal(write: Write) -> None:
+def test_later_file_counts_where_releases_are_equal(write: Write) -> None:
     gathered = results.gather([write(result("a", "fails", "ok"), result("b"), name="old"),
                                write(result("a"), name="new")])
     assert [column.label for column in gathered.columns] == ["native"]
     assert [records["native"].verdict for records in gathered.cases.values()] == ["conforms", "conforms"]
 
 
-def test_releases_of_one_target_stand_side_by_side(write: Write) -> None:
+def test_releases_of_one_target_are_side_by_side(write: Write) -> None:
     old = header(native="6.1.0-13-amd64", musl="6.1.0-13-amd64")
     gathered = results.gather([write(result("a", "fails", "ok"), name="old", head=old),
                                write(result("a"), name="new")])
@@ -162,11 +162,11 @@ def test_releases_of_one_target_stand_side_by_side(write: Write) -> None:
     (["6", "7"], ["6", "7"]),
     (["6.1.0-13-amd64", "6.1.0-20-amd64"], ["6.1.0-13", "6.1.0-20"]),
 ])
-def test_releases_are_cut_to_what_tells_them_apart(releases: list[str], short: list[str]) -> None:
+def test_releases_are_cut_but_remain_distinct(releases: list[str], short: list[str]) -> None:
     assert results.shortened(releases) == short
 
 
-def test_what_could_not_run_or_was_edited_is_said(write: Write) -> None:
+def test_notes_report_targets_that_did_not_run_and_edited_cases(write: Write) -> None:
     old = write(result("a"), name="old", head=header(native="6.1", wine="!no wineserver"))
     gathered = results.gather([old, write(result("a", revision="bbbbbbbbbbbb"), name="new")])
     assert gathered.notes == (f"not run: wine ({old}): no wineserver",
@@ -177,13 +177,13 @@ def test_what_could_not_run_or_was_edited_is_said(write: Write) -> None:
 # --- cells --------------------------------------------------------------------------------------------------
 
 
-def shown(made: Json, clause: str = "illumos.EISCONN") -> str:
+def cell_text(made: Json, clause: str = "illumos.EISCONN") -> str:
     record = decode(json.dumps(made))
     assert isinstance(record, Record)
     return wording.observed_instead(record, clause)
 
 
-@pytest.mark.parametrize(("observed", "expect", "verdict", "told"), [
+@pytest.mark.parametrize(("observed", "expect", "verdict", "expected"), [
     ({"ret": "EISCONN"}, "EISCONN", "conforms", ""),
     ({"ret": "EAGAIN"}, "EWOULDBLOCK", "conforms", ""),
     ({"ret": "EAGAIN"}, ["EINPROGRESS", "EAGAIN"], "conforms", ""),
@@ -202,10 +202,10 @@ def shown(made: Json, clause: str = "illumos.EISCONN") -> str:
     ({"ret": "ok", "value": "1"}, {"value": "1", "within": "2s"}, "fails", "value=1 too late"),
 ])
 def test_cell_shows_what_was_observed_unless_the_clause_names_it(
-        observed: Mapping[str, str], expect: Any, verdict: str, told: str) -> None:
+        observed: Mapping[str, str], expect: Any, verdict: str, expected: str) -> None:
     made = result("a", verdict)
     made["steps"][2] |= {"observed": observed, "expect": expect, "seconds": 2.5}
-    assert shown(made) == told
+    assert cell_text(made) == expected
 
 
 @pytest.mark.parametrize("verdict", ["recorded", "drifted"])
@@ -213,21 +213,21 @@ def test_cell_of_a_survey_shows_what_was_observed(verdict: str) -> None:
     made = result("a", verdict, "ENOTCONN", clause="survey.state")
     del made["steps"][2]["expect"]
     made["steps"][2]["observe"] = True
-    assert shown(made, "survey.state") == "ENOTCONN"
+    assert cell_text(made, "survey.state") == "ENOTCONN"
 
 
 def test_stale_clause_shows_nothing() -> None:
     made = result("a", "stale")
     made["steps"][2]["verdict"] = "conforms"
-    assert shown(made) == ""
+    assert cell_text(made) == ""
 
 
 def test_unresolved_clause_shows_the_failed_precondition() -> None:
     made = result("a", "unresolved")
-    made["steps"][0]["observed"]["ret"] = "EINPROGRESS"  # what a fixture's calls give is its own affair
+    made["steps"][0]["observed"]["ret"] = "EINPROGRESS"  # outcomes of a fixture's calls do not count
     made["steps"][1]["observed"]["ret"] = "EMFILE"
     del made["steps"][2]["verdict"]
-    assert shown(made) == "EMFILE"
+    assert cell_text(made) == "EMFILE"
 
 
 def test_clauses_of_one_check_have_cells_of_their_own() -> None:
@@ -235,22 +235,22 @@ def test_clauses_of_one_check_have_cells_of_their_own() -> None:
     del made["steps"][2]["clause"], made["steps"][2]["verdict"]
     made["steps"][2] |= {"expect": {"illumos.EISCONN": "EISCONN", "posix.ELOOP": ["ELOOP", "ok"]},
                          "verdicts": {"illumos.EISCONN": "conforms", "posix.ELOOP": "fails"}}
-    assert (shown(made), shown(made, "posix.ELOOP")) == ("", "EISCONN")
+    assert (cell_text(made), cell_text(made, "posix.ELOOP")) == ("", "EISCONN")
 
 
-def test_disagreement_is_told_apart_from_what_was_not_tested(write: Write) -> None:
+def test_untested_targets_do_not_disagree(write: Write) -> None:
     leaves = aggregate.pairs(results.gather([three_targets(write)]), CLAUSES)
     assert [(leaf.name.scenario, leaf.name.variant, leaf.disagrees, leaf.fails_once) for leaf in leaves] == [
         ("twice", "inet", True, False), ("twice", "inet6", True, True), ("links", "", False, False)]
 
 
-@pytest.mark.parametrize(("number", "total", "told"), [
+@pytest.mark.parametrize(("number", "total", "expected"), [
     (0, 0, "0%"), (0, 9, "0%"), (1, 900, "1%"), (899, 900, "99%"), (9, 9, "100%")])
-def test_percent_is_all_or_nothing_only_for_all_or_nothing(number: int, total: int, told: str) -> None:
-    assert aggregate.percent(number, total) == told
+def test_percent_is_0_or_100_only_for_none_or_all(number: int, total: int, expected: str) -> None:
+    assert aggregate.percent(number, total) == expected
 
 
-def test_every_verdict_has_a_glyph_a_style_and_a_standing() -> None:
+def test_every_verdict_has_a_glyph_a_style_and_a_group() -> None:
     assert set(VERDICTS) == set(wording.GLYPHS)
     assert set(VERDICTS) <= set(terminal.STYLES) & set(aggregate.GROUPS)
     assert len(set(wording.GLYPHS.values())) == len(VERDICTS)
@@ -280,7 +280,7 @@ def test_text_matrix_with_all_has_scenarios_and_variants(write: Write, report: R
     assert re.search(r"^  stream/EISCONN::links +1", out, re.MULTILINE)
 
 
-def test_many_targets_are_shown_in_several_tables(write: Write, report: Report) -> None:
+def test_many_targets_are_in_several_tables(write: Write, report: Report) -> None:
     names = [f"t{number}" for number in range(9)]
     file = write(*(result("a", target=name) for name in names), head=header(**dict.fromkeys(names, "1")))
     out = report("matrix", file)
@@ -303,7 +303,7 @@ def page_data(page: str) -> Any:
 
 
 def page_details(page: str, case: Any) -> Any:
-    """What the page unpacks when a case of its index is opened."""
+    """The data that the page unpacks when a case of its index is opened."""
     chunk = re.findall(r'<script type="text/plain" class="chunk">(.*?)</script>', page)[case["chunk"]]
     return json.loads(zlib.decompress(base64.b64decode(chunk)))[case["id"]]
 
@@ -367,7 +367,7 @@ def test_hostile_text_does_not_act_on_terminals(write: Write, report: Report, ar
 # --- explain ------------------------------------------------------------------------------------------------
 
 
-def test_explain_tells_all_of_a_case(write: Write, report: Report) -> None:
+def test_explain_prints_all_of_a_case(write: Write, report: Report) -> None:
     assert report("explain", three_targets(write), "twice[inet6]", "--target", "gvisor") == """\
 suites/stream/EISCONN.yaml::twice[inet6]
 A second connect fails.
@@ -388,7 +388,7 @@ again: pytest 'suites/stream/EISCONN.yaml::twice[inet6-gvisor]' --target gvisor
 """
 
 
-def test_explain_tells_the_time_that_is_long_or_checked_and_what_is_not_judged(write: Write, report: Report) -> None:
+def test_explain_prints_a_time_that_is_long_or_checked_and_what_is_not_judged(write: Write, report: Report) -> None:
     made = result("a")
     made["steps"][1] |= {"seconds": 7.26, "observe": True}
     made["steps"][2] |= {"expect": {"errno": "EISCONN", "within": "1s"}, "seconds": 0.25, "after": ["EINPROGRESS"]}
@@ -455,7 +455,7 @@ def test_page_runs_in_a_browser(write: Write, report: Report, tmp_path: Path) ->
     seen = subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--virtual-time-budget=10000",  # until what the page has begun is done
+         "--virtual-time-budget=10000",  # until the page is idle
          f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri() + view],
         capture_output=True, text=True, timeout=120, check=True).stdout
     assert "1 of 3 clauses, 1 of 5 cases" in seen

@@ -57,7 +57,7 @@ def test_kinds_of_departures(step: PlayedStep, kind: str) -> None:
 
 
 def declared(status: str, bug: str = "") -> Json:
-    """What a page has; a result of an older suite has no bug's name."""
+    """An entry of a page; results of older suites have no name of the bug."""
     return {"clause": "illumos.EISCONN", "observed": "EINVAL", "status": status, "because": "it always did",
             "source": "a page", **({"bug": bug} if bug else {})}
 
@@ -82,7 +82,7 @@ def test_findings_are_by_seriousness(write: Write) -> None:
 
 @pytest.mark.usefixtures("four_clauses")
 def test_bug_is_one_finding_by_its_most_serious_case(write: Write, report: Report) -> None:
-    """Whatever clauses it shows in and whatever is seen there; what nothing requires is none."""
+    """In all its clauses and with all its outcomes; an observation is not a finding."""
     of: Json = {"deviations": [declared("bug", "keeps-the-peer"),
                                {**declared("bug", "keeps-the-peer"), "observed": "ok"},
                                {**declared("bug", "keeps-the-peer"), "clause": "posix.ELOOP"}]}
@@ -95,7 +95,7 @@ def test_bug_is_one_finding_by_its_most_serious_case(write: Write, report: Repor
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_finding_tells_all(write: Write, report: Report, tmp_path: Path) -> None:
+def test_finding_prints_all_of_a_bug(write: Write, report: Report, tmp_path: Path) -> None:
     out = report("findings", several(write))
     assert "## linux\n\n- native (linux)" in out
     assert "- 4 findings, 2 of them undeclared\n" in out
@@ -119,8 +119,8 @@ ERRORS (shall)
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_what_native_does_too_is_told_once(write: Write, report: Report) -> None:
-    """A platform's chapter has what is its own: another outcome, or the same in more cases."""
+def test_departure_that_native_has_too_is_reported_once(write: Write, report: Report) -> None:
+    """The chapter of a platform has its own departures: another outcome, or the same in more cases."""
     head = header(native="6.18.44", layer="1")
     head["targets"]["layer"]["platform"] = "layer"
     layer = {"target": "layer", "platform": "layer"}
@@ -185,9 +185,9 @@ def test_hostile_difference_does_not_act(write: Write, report: Report, format_: 
     ("conforms", True, "torn run", "lightgrey"),
 ])
 def test_badge(write: Write, report: Report, verdict: str, torn: bool, message: str, color: str) -> None:
-    told = json.loads(report("summary", "--badge", write(result("a", verdict), torn=torn)))
-    assert (told["schemaVersion"], told["label"]) == (1, "connect() on native")
-    assert (told["message"], told["color"]) == (message, color)
+    badge = json.loads(report("summary", "--badge", write(result("a", verdict), torn=torn)))
+    assert (badge["schemaVersion"], badge["label"]) == (1, "connect() on native")
+    assert (badge["message"], badge["color"]) == (message, color)
 
 
 @pytest.mark.usefixtures("four_clauses")
@@ -207,7 +207,7 @@ def test_summary_in_markdown(write: Write, report: Report) -> None:
 # --- pytest's own JUnit file --------------------------------------------------------------------------------
 
 
-def test_junit_tells_verdicts_and_clauses(tmp_path: Path) -> None:
+def test_junit_has_verdicts_and_clauses(tmp_path: Path) -> None:
     script("run", sys.executable, "native", "selftest", "-k", "second-connect[inet-native]",
            "--results", tmp_path / "r.jsonl", "--junitxml", tmp_path / "r.xml").check_returncode()
     (case,) = ET.parse(tmp_path / "r.xml").iter("testcase")
@@ -220,7 +220,7 @@ def test_junit_tells_verdicts_and_clauses(tmp_path: Path) -> None:
 # --- progress -----------------------------------------------------------------------------------------------
 
 
-def test_terminal_is_told_what_the_targets_are(tmp_path: Path) -> None:
+def test_terminal_shows_what_the_targets_are(tmp_path: Path) -> None:
     mine, theirs = pty.openpty()
     with subprocess.Popen([sys.executable, "-m", "pytest", "-q", "suites/stream/EISCONN.yaml",
                            "-k", "second-connect[inet-native]", "--results", tmp_path / "r.jsonl"],
@@ -246,7 +246,7 @@ class Waiting:
     waits = True
 
 
-def test_terminal_is_told_once_what_is_waited_for() -> None:
+def test_terminal_shows_once_how_many_cases_wait() -> None:
     lines: list[str] = []
     left = [2]
     terminal = SimpleNamespace(write_line=lines.append)
@@ -261,7 +261,7 @@ def test_terminal_is_told_once_what_is_waited_for() -> None:
     assert len(lines) == 1
 
 
-def test_terminal_is_told_nothing_of_what_several_targets_wait_for() -> None:
+def test_terminal_shows_no_waiting_cases_of_several_targets() -> None:
     lines: list[str] = []
     terminal = SimpleNamespace(write_line=lines.append)
     schedule = SimpleNamespace(waiting=lambda: 1, targets={"native": None, "musl": None})
@@ -279,14 +279,14 @@ def script(name: str, *arguments: str | Path, **environment: str) -> subprocess.
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """A folder of programs that stand in the way of those of the system; each tells how it was called."""
+    """A folder of programs found before those of the system; each prints how it was called."""
     folder = tmp_path / "bin"
     folder.mkdir()
     return folder
 
 
 def stand_in(programs: Path, name: str, text: str) -> str:
-    """Put a shell script in the way; the search path on which it is found."""
+    """Write a shell script that is found before the program; return the search path."""
     (programs / name).write_text(f"#!/bin/sh\n{text}\n")
     (programs / name).chmod(0o755)
     return f"{programs}:{os.environ['PATH']}"
@@ -303,8 +303,8 @@ def test_report_makes_page_badges_and_summary(tmp_path: Path) -> None:
     new = made(tmp_path / "new", linux=result("a", "fails", "EINVAL"))
     old = made(tmp_path / "old", linux=result("a"))
     summary, site = tmp_path / "summary.md", tmp_path / "site"
-    told = script("report", sys.executable, new, old, site, GITHUB_STEP_SUMMARY=str(summary), PAGE="https://a.org")
-    assert (told.returncode, told.stderr) == (1, "")
+    ended = script("report", sys.executable, new, old, site, GITHUB_STEP_SUMMARY=str(summary), PAGE="https://a.org")
+    assert (ended.returncode, ended.stderr) == (1, "")
     assert sorted(path.name for path in site.iterdir()) == ["index.html", "linux.json", "linux.jsonl"]
     assert json.loads((site / "linux.json").read_text())["color"] == "red"
     text = summary.read_text()
@@ -315,10 +315,10 @@ def test_report_makes_page_badges_and_summary(tmp_path: Path) -> None:
 
 def test_report_without_an_accepted_run_compares_nothing(tmp_path: Path) -> None:
     new = made(tmp_path / "new", linux=result("a", "fails", "EINVAL"))
-    told = script("report", sys.executable, new, tmp_path / "none", tmp_path / "site", GITHUB_STEP_SUMMARY="")
-    assert told.returncode == 0
-    assert "| native | 1 | 1 |" in told.stdout
-    assert "regressed" not in told.stdout
+    ended = script("report", sys.executable, new, tmp_path / "none", tmp_path / "site", GITHUB_STEP_SUMMARY="")
+    assert ended.returncode == 0
+    assert "| native | 1 | 1 |" in ended.stdout
+    assert "regressed" not in ended.stdout
 
 
 def test_report_is_green_where_nothing_regressed(tmp_path: Path) -> None:
@@ -327,21 +327,21 @@ def test_report_is_green_where_nothing_regressed(tmp_path: Path) -> None:
 
 
 def test_run_leaves_failures_to_the_report_and_nothing_else(programs: Path) -> None:
-    for status, told in ((0, 0), (1, 0), (2, 1), (4, 1)):
+    for status, code in ((0, 0), (1, 0), (2, 1), (4, 1)):
         python = programs / f"python{status}"
         stand_in(programs, python.name, f'echo "$@"; exit {status}')
         ended = script("run", python, "ssh:host", "bsd", "-k", "x y")
-        assert (ended.returncode, ended.stderr) == (told, "")
+        assert (ended.returncode, ended.stderr) == (code, "")
         assert "--target ssh:host --results reports/out/bsd.jsonl --junitxml reports/out/bsd.xml -k x y" in ended.stdout
 
 
 def test_windows_builds_the_agent_where_windows_sees_it(programs: Path, tmp_path: Path) -> None:
     path = stand_in(programs, "x86_64-w64-mingw32-gcc", 'echo gcc "$@"')
-    told = script("windows", "echo", "here", PATH=path, RUNNER_TEMP=str(tmp_path))
-    assert (told.returncode, told.stderr) == (0, "")
-    assert f"-o {tmp_path}/agent.exe fixtures/agent.c -lws2_32\n" in told.stdout
-    assert "--target windows --results reports/out/here.jsonl --junitxml reports/out/here.xml " in told.stdout
-    assert f"--targets {tmp_path}/targets.yaml\n" in told.stdout
+    ended = script("windows", "echo", "here", PATH=path, RUNNER_TEMP=str(tmp_path))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"-o {tmp_path}/agent.exe fixtures/agent.c -lws2_32\n" in ended.stdout
+    assert "--target windows --results reports/out/here.jsonl --junitxml reports/out/here.xml " in ended.stdout
+    assert f"--targets {tmp_path}/targets.yaml\n" in ended.stdout
     assert yaml.safe_load((tmp_path / "targets.yaml").read_text())["windows"]["start"] == [f"{tmp_path}/agent.exe"]
 
 
@@ -351,13 +351,13 @@ def test_guest_allows_as_many_connections_as_cases_wait(programs: Path, tmp_path
     stand_in(programs, "sysctl", "exit 1")
     stand_in(programs, "uname", "echo BSD")
     path = stand_in(programs, "ssh", f'shift; if test "$1" = sh; then sed "s|/etc/ssh|{tmp_path}|" | sh; else "$@"; fi')
-    told = script("guest", "bsd", PATH=path)
-    assert (told.returncode, told.stderr) == (0, "")
+    ended = script("guest", "bsd", PATH=path)
+    assert (ended.returncode, ended.stderr) == (0, "")
     assert (tmp_path / "sshd_config").read_text() == "MaxStartups 200\nMaxSessions 200\nMaxSessions 10\n"
-    assert re.fullmatch(r"pkill -HUP -o -x sshd\nPython 3\..*\n", told.stdout)
+    assert re.fullmatch(r"pkill -HUP -o -x sshd\nPython 3\..*\n", ended.stdout)
 
 
-@pytest.mark.parametrize(("system", "known", "told"), [
+@pytest.mark.parametrize(("system", "known", "expected"), [
     ("FreeBSD", ["net.inet.icmp.icmplim", "net.inet6.icmp6.errppslimit"],
      ["-w net.inet.icmp.icmplim=1000000", "-w net.inet6.icmp6.errppslimit=1000000"]),
     ("NetBSD", ["net.inet.icmp.errppslimit", "net.inet.tcp.rstppslimit", "net.inet6.icmp6.errppslimit"],
@@ -366,7 +366,7 @@ def test_guest_allows_as_many_connections_as_cases_wait(programs: Path, tmp_path
     ("SunOS", [], ["set-prop -p _rst_sent_rate_enabled=0 tcp", "set-prop -p _icmp_err_interval=0 ip"]),
 ])
 def test_guest_lifts_the_limits_that_it_has(programs: Path, tmp_path: Path, system: str, known: list[str],
-                                            told: list[str]) -> None:
+                                            expected: list[str]) -> None:
     (tmp_path / "sshd_config").write_text("")
     stand_in(programs, "pkill", "true")
     stand_in(programs, "uname", f"echo {system}")
@@ -375,7 +375,7 @@ def test_guest_lifts_the_limits_that_it_has(programs: Path, tmp_path: Path, syst
              f'if test "$1" = -w; then echo "$@"; else case " {" ".join(known)} " in *" $2 "*) ;; *) exit 1;; esac; fi')
     path = stand_in(programs, "ssh", f'test "$2" != sh || sed "s|/etc/ssh|{tmp_path}|" | sh')
     ended = script("guest", "bsd", PATH=path)
-    assert (ended.returncode, ended.stderr, ended.stdout.splitlines()) == (0, "", told)
+    assert (ended.returncode, ended.stderr, ended.stdout.splitlines()) == (0, "", expected)
 
 
 def test_guest_is_ready_where_a_limit_stays(programs: Path, tmp_path: Path) -> None:
@@ -388,13 +388,13 @@ def test_guest_is_ready_where_a_limit_stays(programs: Path, tmp_path: Path) -> N
     assert (ended.returncode, ended.stdout.count(" stays\n")) == (0, 4)
 
 
-@pytest.mark.parametrize(("found", "told"), [
+@pytest.mark.parametrize(("found", "expected"), [
     ("", ""), ("4711", "run download 4711 --repo me/it --name accepted --dir ")])
-def test_accepted_run_is_fetched_where_there_is_one(programs: Path, tmp_path: Path, found: str, told: str) -> None:
+def test_accepted_run_is_fetched_where_there_is_one(programs: Path, tmp_path: Path, found: str, expected: str) -> None:
     path = stand_in(programs, "gh", f'test "$1" = api && echo "{found}" || echo "$@"')
     ended = script("accepted", tmp_path / "old", PATH=path, GITHUB_REPOSITORY="me/it")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == (f"{told}{tmp_path}/old\n" if told else "")
+    assert ended.stdout == (f"{expected}{tmp_path}/old\n" if expected else "")
     assert (tmp_path / "old").is_dir()
 
 

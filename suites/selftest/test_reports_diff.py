@@ -51,7 +51,7 @@ def test_every_kind_of_difference(write: Write, report: Report) -> None:
     assert set(kinds(out).values()) == set(KINDS)
 
 
-def test_text_tells_the_drift_at_a_glance(write: Write, report: Report) -> None:
+def test_text_has_counts_and_changes_by_kind(write: Write, report: Report) -> None:
     out = report("diff", write(*OLD, name="old"), write(*NEW, name="new"))
     assert ("native: 1 regressed, 1 untested, 2 changed, 1 improved, 1 tested, 1 judged, 1 probe, 1 scenario, 1 added, "
             "1 gone; 1 case the same") in out
@@ -119,7 +119,7 @@ def test_time_is_a_difference_where_it_is_within_its_bounds_or_not(
     assert kinds(out) == ({"a": kind} if kind else {})
 
 
-def test_observation_that_is_another_is_told_like_a_probe(write: Write, report: Report) -> None:
+def test_observation_that_changes_is_reported_like_a_probe(write: Write, report: Report) -> None:
     made = [result("a"), result("a")]
     for one, ret in zip(made, ("ok", "EADDRNOTAVAIL"), strict=True):
         one["steps"][1] |= {"observe": True, "observed": {"ret": ret}}
@@ -139,16 +139,16 @@ def test_how_far_a_pending_attempt_has_come_is_no_difference(write: Write, repor
     def pending(poll: str, waited: bool) -> Json:
         made = probed("a", poll=poll)
         made["steps"][2] |= {"observed": {"ret": "EINPROGRESS"}, "expect": "EINPROGRESS"}
-        told = {"text": "poll(client, POLLOUT)", "step": 2, "line": 9, "verb": "poll", "subject": "client",
-                "observed": {"ret": "ok", "revents": "POLLOUT"}}
-        made["steps"][3:3] = [told] if waited else []
+        poll_step = {"text": "poll(client, POLLOUT)", "step": 2, "line": 9, "verb": "poll", "subject": "client",
+                     "observed": {"ret": "ok", "revents": "POLLOUT"}}
+        made["steps"][3:3] = [poll_step] if waited else []
         return made
     for waited, expected in ((False, "no difference"), (True, "1 probe")):
         old, new = (write(pending(poll, waited), name=name) for poll, name in (("", "old"), ("POLLERR", "new")))
         assert f"native: {expected}; " in report("diff", old, new)
 
 
-def test_call_that_departs_otherwise_is_shown_where_the_first_does_not(write: Write, report: Report) -> None:
+def test_later_call_that_departs_differently_is_reported(write: Write, report: Report) -> None:
     old, new = result("a", "recorded", "EBADF"), result("a", "recorded", "EBADF")
     for one, value in ((old, "0"), (new, "1")):
         one["steps"].append({**one["steps"][2], "text": "getsockopt(client, SO_TYPE)", "step": 2,
@@ -161,26 +161,26 @@ def drawn(variant: str, verdict: str = "conforms", ret: str = "EISCONN") -> Json
     return result("a", verdict, ret) | {"case": f"suites/drawn/test_a.py::any[{variant}]", "revision": variant}
 
 
-@pytest.mark.parametrize(("old", "new", "told"), [
+@pytest.mark.parametrize(("old", "new", "expected"), [
     ([drawn("1"), drawn("2")], [drawn("3"), drawn("1")], "no difference"),
     ([drawn("1"), drawn("2", "deviates", "ok")], [drawn("3", "deviates", "ok")], "no difference"),
     ([drawn("1"), drawn("2")], [drawn("3", "fails", "ok")], "1 regressed"),
     ([drawn("1", "fails", "ok")], [drawn("2"), drawn("3")], "1 improved"),
     ([result("a")], [result("a"), drawn("1")], "1 added"),
 ])
-def test_what_is_drawn_otherwise_tells_only_what_is_worse(write: Write, report: Report, old: list[Json],
-                                                          new: list[Json], told: str) -> None:
-    assert f"native: {told}; " in report("diff", write(*old, name="old"), write(*new, name="new"))
+def test_cases_drawn_anew_count_only_if_the_worst_differs(write: Write, report: Report, old: list[Json],
+                                                          new: list[Json], expected: str) -> None:
+    assert f"native: {expected}; " in report("diff", write(*old, name="old"), write(*new, name="new"))
 
 
-def test_what_a_torn_run_does_not_hold_is_not_gone(write: Write, report: Report) -> None:
-    whole, torn = write(result("a"), result("b"), name="whole"), write(result("a"), name="torn", torn=True)
-    assert "native: no difference; 1 case the same" in report("diff", whole, torn)
-    assert "new: torn run" in report("diff", whole, torn)
-    assert "native: no difference; 1 case the same" in report("diff", torn, whole)
+def test_case_that_a_torn_run_lacks_is_not_gone(write: Write, report: Report) -> None:
+    complete, torn = write(result("a"), result("b"), name="complete"), write(result("a"), name="torn", torn=True)
+    assert "native: no difference; 1 case the same" in report("diff", complete, torn)
+    assert "new: torn run" in report("diff", complete, torn)
+    assert "native: no difference; 1 case the same" in report("diff", torn, complete)
 
 
-def test_environment_that_differs_is_told(write: Write, report: Report) -> None:
+def test_environment_that_differs_is_reported(write: Write, report: Report) -> None:
     old, new = header(native="6.1"), header(native="6.18")
     new["environment"] = {"uid": 0, "sysctls": {"net.core.somaxconn": "128"}}
     out = report("diff", write(result("a"), name="old", head=old), write(result("a"), name="new", head=new))
@@ -245,7 +245,7 @@ def test_target_whose_name_holds_an_at_sign(write: Write) -> None:
     assert (len(run.records), run.torn) == (1, "")
 
 
-def test_columns_of_many_machines_are_told_apart() -> None:
+def test_columns_of_many_machines_have_distinct_labels() -> None:
     keys = [results.ColumnKey(*one) for one in (
         ("native", "linux", "x86_64", "6.8.0"), ("native", "linux", "aarch64", "6.8.0"),
         ("native", "freebsd", "amd64", "15.0"), ("native", "freebsd", "amd64", "15.1"),
@@ -262,7 +262,7 @@ def at(day: int, release: str, **more: str) -> Json:
     return header(native=release, **more) | {"started": f"2026-11-{day:02}T10:00:00+00:00"}
 
 
-def test_history_tells_when_a_case_changed(write: Write, report: Report, tmp_path: Any) -> None:
+def test_history_reports_when_a_case_changed(write: Write, report: Report, tmp_path: Any) -> None:
     (tmp_path / "runs").mkdir()
     write(result("a[inet]", "fails", "EINVAL"), result("a[inet6]", "fails", "EINVAL"), result("b"), name="runs/z.jsonl",
           head=at(1, "6.1"))
@@ -278,7 +278,7 @@ native: 2 cases of 3 changed in 3 runs
         "history", tmp_path / "runs", "--all")
 
 
-def test_history_of_targets_that_are_versions_of_one_thing(write: Write, report: Report) -> None:
+def test_history_of_targets_that_are_versions_of_one_implementation(write: Write, report: Report) -> None:
     file = write(result("a", target="gvisor"), result("a", "fails", "EBADF", "gvisor-2022"),
                  head=header(gvisor="4.4.0", **{"gvisor-2022": "4.4.0"}))
     out = report("history", file, "--targets", "gvisor-2022,gvisor")
@@ -286,7 +286,7 @@ def test_history_of_targets_that_are_versions_of_one_thing(write: Write, report:
     assert out.index("✗ fails EBADF") < out.index("✓ conforms")
 
 
-def test_history_tells_what_is_not_the_systems_doing(write: Write, report: Report) -> None:
+def test_history_marks_what_the_suite_caused(write: Write, report: Report) -> None:
     files = [write(result("a", "fails", "EINVAL"), name="1", head=at(1, "6.1")),
              write(result("a", "deviates", "EINVAL"), name="2", head=at(2, "6.1")),
              write(result("a", revision="b" * 12), name="3", head=at(3, "6.1"))]
@@ -295,5 +295,5 @@ def test_history_tells_what_is_not_the_systems_doing(write: Write, report: Repor
     assert "✓ conforms (the scenario was edited)" in out
 
 
-def test_history_of_a_target_that_nobody_played_is_refused(write: Write, refuse: Report) -> None:
+def test_history_of_a_target_without_a_run_is_refused(write: Write, refuse: Report) -> None:
     assert refuse("history", write(result("a")), "--targets", "wine") == "no run played 'wine'; they played native\n"

@@ -1,4 +1,4 @@
-"""Judging again what was recorded, and writing what differs into a platform's page."""
+"""Judging recorded transcripts again, and writing departures to a platform's page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from suites.selftest import house
 from suites.selftest.written import CLAUSES, Json, Report, Write, header, result
 from suites.selftest.written import write as write_file
 
-# --- transcripts that no system gave ------------------------------------------------------------------------
+# --- drawn transcripts --------------------------------------------------------------------------------------
 
 OUTCOMES = st.sampled_from(["ok", "EINVAL", "EAGAIN", "ECONNREFUSED", "EXDEV", "blocks", "crashed", "returned=1",
                             "unsupported"])
@@ -36,7 +36,7 @@ ENDS = st.none() | st.tuples(st.sampled_from(["unsupported", "unresolved", "cras
 
 @st.composite
 def observations(draw: st.DrawFn, step: Step) -> dict[str, str]:
-    """What a call gave: half of the time what the scenario hopes for."""
+    """The outcome of a call: half of the time one that the scenario expects."""
     allowed = [one for check in step.checks for one in check.allowed if isinstance(one, str)]
     ret = draw(st.sampled_from([*allowed, "ok"]) | OUTCOMES)
     return {"ret": ret, **(draw(FIELDS) if ret == "ok" else {})}
@@ -82,7 +82,7 @@ def test_judging_again_by_the_same_profile_changes_nothing(played: tuple[Case, T
 
 
 @hypothesis.given(played=played())
-def test_result_holds_all_that_the_judge_takes(played: tuple[Case, Transcript]) -> None:
+def test_result_has_all_that_the_judge_needs(played: tuple[Case, Transcript]) -> None:
     case, transcript = played
     record = read(recorded(case, transcript, Profile("none", (), ())))
     back, seen = record.case(), record.transcript()
@@ -127,7 +127,7 @@ def test_summary_of_another_judgement(write: Write, report: Report, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_what_cannot_be_judged_again_is_refused(write: Write, refuse: Report) -> None:
+def test_results_that_cannot_be_judged_again_are_refused(write: Write, refuse: Report) -> None:
     old = result("a")
     for step in old["steps"]:
         del step["subject"]
@@ -151,7 +151,7 @@ def test_torn_run_judged_again_is_torn(write: Write, tmp_path: Path) -> None:
 
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of pages: linux has two bugs, of which others may show one."""
+    """A folder of pages: linux has two bugs, of which other platforms may show one."""
     folder = tmp_path / "platforms"
     folder.mkdir()
     (folder / "linux.yaml").write_text(LINUX)
@@ -200,7 +200,7 @@ def first_run(write: Write, target: str = "native") -> Path:
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_new_page_holds_what_differs_from_the_inherited(write: Write, report: Report, pages: Path) -> None:
+def test_new_page_has_what_differs_from_the_inherited(write: Write, report: Report, pages: Path) -> None:
     out = report("accept", first_run(write), "--platform", "mine", "--inherits", "linux")
     assert (pages / "mine.yaml").read_text() == MINE
     assert "mine.yaml: 2 bugs in 3 cases; fill in because and source" in out
@@ -208,7 +208,7 @@ def test_new_page_holds_what_differs_from_the_inherited(write: Write, report: Re
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_page_that_is_not_filled_in_counts_and_says_so(write: Write, report: Report, pages: Path) -> None:
+def test_incomplete_page_counts_and_is_reported(write: Write, report: Report, pages: Path) -> None:
     file = first_run(write)
     report("accept", file, "--platform", "mine", "--inherits", "linux")
     mine = pages / "mine.yaml"
@@ -263,7 +263,7 @@ def test_faults_of_other_clauses_and_outcomes_are_bugs_of_their_own(write: Write
         "illumos-eisconn-gives-einval-2"]
 
 
-# what a page takes back
+# withdrawals
 
 
 BOTH_PLACES = "platform: linux\nbugs:\n" + linux_bug(
@@ -274,13 +274,13 @@ BOTH_PLACES = "platform: linux\nbugs:\n" + linux_bug(
 @pytest.mark.usefixtures("four_clauses")
 @pytest.mark.parametrize(("made", "without"), [
     ([result("a"), result("b", ret="EBADF")], [{"bug": "first", "in": "stream/EISCONN::a"}]),
-    ([result("a", ret="EINVAL")], None),  # what no case could have shown is not taken back
+    ([result("a", ret="EINVAL")], None),  # not withdrawn, because not tested
     ([result("c", ret="EACCES", clause="illumos.EACCES", axes={"domain": "AF_INET6", "mode": "poll"})],
      [{"bug": "first", "where": {"domain": "AF_INET6", "mode": ["poll", "epoll"]}}]),
     ([result("a"), result("b"), result("c", ret="EACCES", clause="illumos.EACCES",
                                        axes={"domain": "AF_INET6", "mode": "poll"})], [{"bug": "first"}]),
 ])
-def test_what_is_inherited_and_not_seen_is_withdrawn(made: list[Json], without: Any, write: Write, report: Report,
+def test_inherited_bug_that_no_case_shows_is_withdrawn(made: list[Json], without: Any, write: Write, report: Report,
                                                      pages: Path) -> None:
     (pages / "linux.yaml").write_text(BOTH_PLACES)
     file = write(*made)
@@ -290,7 +290,7 @@ def test_what_is_inherited_and_not_seen_is_withdrawn(made: list[Json], without: 
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_what_is_withdrawn_already_is_not_withdrawn_again(write: Write, report: Report, pages: Path) -> None:
+def test_withdrawn_bug_is_not_withdrawn_again(write: Write, report: Report, pages: Path) -> None:
     file = write(result("a"), result("b", ret="EBADF"))
     report("accept", file, "--platform", "mine", "--inherits", "linux")
     before = (pages / "mine.yaml").read_text()
@@ -315,7 +315,7 @@ def baseline_of(pages: Path, platform: str = "linux") -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_accept_writes_what_surveys_give(write: Write, report: Report, pages: Path) -> None:
+def test_accept_writes_observations(write: Write, report: Report, pages: Path) -> None:
     file = write(surveyed("x[inet]", "ok"), surveyed("x[inet6]", "EIO"), result("e"))
     out = report("accept", file, "--platform", "linux")
     assert "linux.jsonl: 2 cases recorded" in out
@@ -330,7 +330,7 @@ def test_accept_writes_what_surveys_give(write: Write, report: Report, pages: Pa
 
 @pytest.mark.usefixtures("four_clauses")
 @pytest.mark.parametrize(("options", "verdicts"), [([], ["drifted", "recorded"]), (["--add"], ["recorded"] * 2)])
-def test_add_keeps_both_where_a_run_differs(options: list[str], verdicts: list[str], write: Write, report: Report,
+def test_add_keeps_both_outcomes(options: list[str], verdicts: list[str], write: Write, report: Report,
                                             pages: Path) -> None:
     first = write(surveyed("x", "ok"), surveyed("y", "ok"), name="first", head=header(native="6.18.1"))
     second = write(surveyed("x", "EIO"), name="second", head=header(native="7.3.0"))
@@ -344,7 +344,7 @@ def test_add_keeps_both_where_a_run_differs(options: list[str], verdicts: list[s
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_heir_records_what_the_inherited_baseline_does_not_have(write: Write, report: Report, pages: Path) -> None:
+def test_baseline_has_only_what_it_does_not_inherit(write: Write, report: Report, pages: Path) -> None:
     report("accept", write(surveyed("x", "ok"), surveyed("y", "ok"), name="first"), "--platform", "linux")
     file = write(surveyed("x", "EIO"), surveyed("y", "ok"), name="second")
     report("accept", file, "--platform", "mine", "--inherits", "linux")
@@ -354,7 +354,7 @@ def test_heir_records_what_the_inherited_baseline_does_not_have(write: Write, re
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_crash_in_a_survey_is_a_bug_and_what_came_before_it_is_not(write: Write, report: Report, pages: Path) -> None:
+def test_crash_in_a_survey_is_a_bug_and_calls_before_it_are_not(write: Write, report: Report, pages: Path) -> None:
     made = surveyed("x", "EIO")
     crash = made["steps"][-1] | {"step": 2, "observed": {"ret": "crashed"}, "verdict": "crashed"}
     made |= {"verdict": "crashed", "clauses": {"survey.state": "crashed"}, "steps": [*made["steps"], crash]}
@@ -366,14 +366,14 @@ def test_crash_in_a_survey_is_a_bug_and_what_came_before_it_is_not(write: Write,
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_crash_and_what_is_unsupported_are_not_recorded(write: Write, report: Report, pages: Path) -> None:
+def test_crashed_and_unsupported_cases_are_not_recorded(write: Write, report: Report, pages: Path) -> None:
     file = write(surveyed("x", "crashed", ended=["crashed", "it died"]),
                  surveyed("y", "unsupported", ended=["unsupported", "no such call"]))
     assert "0 cases recorded" in report("accept", file, "--platform", "linux")
     assert baseline_of(pages) == {}
 
 
-GIVEN = [  # what a call gave that a clause has fail, and how a page declares it
+GIVEN = [  # what a call returned that is to fail, and how a page declares it
     ({"verb": "recv", "data": "hello%20you"}, "{data: hello you}"),
     ({"verb": "getsockopt", "value": "0"}, "{value: '0'}"),
     ({"verb": "poll", "revents": "POLLIN,POLLOUT"}, "{revents: [POLLIN, POLLOUT]}"),
@@ -387,7 +387,7 @@ GIVEN = [  # what a call gave that a clause has fail, and how a page declares it
 
 @pytest.mark.usefixtures("four_clauses")
 @pytest.mark.parametrize(("call", "declared"), GIVEN)
-def test_success_is_declared_with_what_it_gave(call: dict[str, str], declared: str, write: Write, report: Report,
+def test_success_is_declared_with_what_it_returned(call: dict[str, str], declared: str, write: Write, report: Report,
                                                pages: Path) -> None:
     made = result("a", "fails", "ok")
     verb, observed = call["verb"], {key: value for key, value in call.items() if key != "verb"}
@@ -401,7 +401,7 @@ def test_success_is_declared_with_what_it_gave(call: dict[str, str], declared: s
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_what_only_a_person_can_do_is_told(write: Write, report: Report, pages: Path) -> None:
+def test_work_left_for_a_person_is_reported(write: Write, report: Report, pages: Path) -> None:
     lost = [result(name, steps=result("f")["steps"][:1], ended=["unresolved", f"peer: mkfifo fifo{number} = EEXIST"],
                    missed=[{key: item for key, item in step.items() if key not in ("observed", "verdict", "request")}
                            for step in result("f")["steps"][1:]])
@@ -420,7 +420,7 @@ SHORT = "one: {because: x, status: bug, source: x, shows: [{in: stream/EISCONN::
 
 
 @pytest.mark.usefixtures("four_clauses")
-def test_what_accept_does_not_take(write: Write, refuse: Report, pages: Path) -> None:
+def test_what_accept_refuses(write: Write, refuse: Report, pages: Path) -> None:
     file = first_run(write)
     assert "linux.yaml: the page exists; --inherits is for new pages" in refuse(
         "accept", file, "--platform", "linux", "--inherits", "linux")
@@ -464,7 +464,7 @@ LENGTHS = [case_of("stream/a::long", namelen=str(number)) for number in (-1, 0, 
 ONCE = case_of("stream/a::once")
 
 
-@pytest.mark.parametrize(("cases", "others", "told"), [
+@pytest.mark.parametrize(("cases", "others", "expected"), [
     (TWICE, [], [{"in": "stream/a::twice"}]), (TWICE, [ONCE], [{"in": "stream/a::twice"}]),
     (TWICE[:2], TWICE[2:], [{"in": "stream/a::twice", "where": {"domain": "inet"}}]),
     (TWICE[::2], TWICE[1::2], [{"in": "stream/a::twice", "where": {"mode": "poll"}}]),
@@ -478,10 +478,10 @@ ONCE = case_of("stream/a::once")
     ([*TWICE, ONCE, *LENGTHS], [], [{"in": ["stream/a::twice", "stream/a::once", "stream/a::long"]}]),
     ([ONCE], [case_of("stream/a::one")], [{"in": "stream/a::once"}]),
 ])
-def test_places_are_few_and_exact(cases: list[Case], others: list[Case], told: list[dict[str, Any]]) -> None:
+def test_places_are_few_and_exact(cases: list[Case], others: list[Case], expected: list[dict[str, Any]]) -> None:
     def key(one: dict[str, Any]) -> str:
         return json.dumps(one, sort_keys=True)
-    assert sorted(profile_writer.places(cases, others), key=key) == sorted(told, key=key)
+    assert sorted(profile_writer.places(cases, others), key=key) == sorted(expected, key=key)
 
 
 VALUES = {"domain": ["AF_INET", "AF_INET6", "v4-mapped"], "namelen": ["-1", "0", "15"], "to": ["peer", "127.0.0.1"]}
@@ -491,7 +491,7 @@ SOME_CASES = st.sampled_from(sorted(TOPICS)).flatmap(lambda topic: st.fixed_dict
 
 
 @hypothesis.given(every=st.lists(SOME_CASES, unique_by=lambda case: case.id, max_size=24), data=st.data())
-def test_places_hold_all_these_cases_and_none_of_the_others(every: list[Case], data: st.DataObject) -> None:
+def test_places_contain_all_these_cases_and_none_of_the_others(every: list[Case], data: st.DataObject) -> None:
     chosen = data.draw(st.sets(st.sampled_from([case.id for case in every]))) if every else set()
     cases, others = ([case for case in every if (case.id in chosen) is wanted] for wanted in (True, False))
     found = profile_writer.places(cases, others)
@@ -524,7 +524,7 @@ OLD_PAGES = [
 
 @pytest.mark.parametrize("key", ["bugs", "without"])
 @pytest.mark.parametrize("old", OLD_PAGES)
-def test_page_keeps_every_line_it_has(old: str, key: str) -> None:
+def test_page_keeps_every_line(old: str, key: str) -> None:
     lines, added = ADDED[key]
     new = profile_writer.add(Path("p.yaml"), old, key, [lines])
     rest = iter(new.splitlines())
@@ -540,7 +540,7 @@ def test_page_keeps_every_line_it_has(old: str, key: str) -> None:
 @pytest.mark.parametrize("observed", [
     {"data": "a: #b\n", "revents": []}, "ok", ["conforms", {"value": "0"}], {"data": "- x, {y}: 'z' " * 9},
 ])
-def test_bug_is_yaml_whatever_was_seen(comment: str, observed: Any) -> None:
+def test_bug_is_yaml_for_any_outcome(comment: str, observed: Any) -> None:
     rows = [{"in": "a/b::c", "where": {"namelen": [-1, 0], "to": "127.0.0.1"}, "illumos.EISCONN": observed},
             {"in": [f"a/b::{'x' * 30}{number}" for number in range(4)], "illumos.EISCONN": observed}]
     lines = profile_writer.bug("some-bug", comment, rows)
@@ -549,7 +549,7 @@ def test_bug_is_yaml_whatever_was_seen(comment: str, observed: Any) -> None:
     assert all(len(line) <= profile_writer.WIDTH for line in lines if line.startswith("#"))
 
 
-def test_a_port_that_was_chosen_for_one_run_is_not_declared() -> None:
+def test_ephemeral_port_is_not_declared() -> None:
     check = Check("illumos.datagram.peer", ({"name": "first"},))
     seen = Entry("recvfrom(c)", "recvfrom", "c", "recvfrom c", {"ret": "ok", "name": "inet:127.0.0.1:33152"})
     made = Transcript([seen])

@@ -1,4 +1,4 @@
-"""A newcomer's path in a copy of the suite: a layer of one's own, from its first run to its next release."""
+"""A new socket layer in a copy of the suite, from its first run to its next release."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ import sys
 from fixtures import agent
 real = agent.VERBS["connect"]
 def connect(*args, **operands):
-    told = real(*args, **operands)
-    return sys.argv[1] if told == "EISCONN" else told
+    ret = real(*args, **operands)
+    return sys.argv[1] if ret == "EISCONN" else ret
 agent.VERBS["connect"] = connect
 agent.main()
 """
 
 
-class Told(NamedTuple):
+class Ended(NamedTuple):
     code: int
     text: str
 
 
 class Walk:
-    """A copy of the suite, in which commands are typed."""
+    """A copy of the suite, and the commands of a user."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "out"))
         (folder / "layer.py").write_text(LAYER)
 
-    def python(self, *arguments: str) -> Told:
-        told = subprocess.run([sys.executable, *arguments], cwd=self.folder, capture_output=True, text=True,
-                              check=False, timeout=120)
-        return Told(told.returncode, told.stdout + told.stderr)
+    def python(self, *arguments: str) -> Ended:
+        ended = subprocess.run([sys.executable, *arguments], cwd=self.folder, capture_output=True, text=True,
+                               check=False, timeout=120)
+        return Ended(ended.returncode, ended.stdout + ended.stderr)
 
     def layer(self, errno: str, platform: str) -> None:
-        """The layer's release that answers so, judged by that profile."""
+        """Install a release of the layer that returns this errno, judged by that page."""
         (self.folder / "mine.yaml").write_text(
             f"my-layer:\n  about: a layer of my own\n  start: ['{{python}}', '{self.folder}/layer.py', {errno}]\n"
             f"  environment: {{PYTHONPATH: '{self.folder}'}}\n  platform: {platform}\n")
 
-    def pytest(self, results: str) -> Told:
+    def pytest(self, results: str) -> Ended:
         return self.python("-m", "pytest", "-q", FILE, "--targets", "mine.yaml", "--target", "my-layer",
                            "--results", results)
 
-    def reports(self, *arguments: str) -> Told:
+    def reports(self, *arguments: str) -> Ended:
         return self.python("-m", "reports", *arguments)
 
 
@@ -74,7 +74,7 @@ def test_from_the_first_run_to_the_next_release(tmp_path: Path) -> None:
     assert unfinished.code == 0
     assert re.search(r"my-layer\.yaml:\d+: no because or source; \d+ bugs of my-layer lack one", unfinished.text)
 
-    page.write_text(page.read_text().replace('because: ""', "because: a listener is told so too")
+    page.write_text(page.read_text().replace('because: ""', "because: a second connect() is refused as invalid")
                     .replace('source: ""', "source: layer.py connect()"))
     green = walk.pytest("green.jsonl")
     assert green.code == 0, green.text

@@ -29,9 +29,9 @@ def header(**targets: str) -> Json:
     greeting = {"system": "Linux", "machine": "x86_64", "implementation": "glibc-2.36", "verbs": ["connect"]}
     return {"kind": "header", "schema": SCHEMA, "suite": {"revision": "0123456789ab"},
             "started": "2026-11-22T10:00:00+00:00", "environment": {"uid": 1000, "sysctls": {}},
-            "targets": {name: {"platform": "linux", **({"unavailable": told[1:]} if told.startswith("!") else
-                                                       {"greeting": greeting | {"release": told}})}
-                        for name, told in targets.items()}}
+            "targets": {name: {"platform": "linux", **({"unavailable": about[1:]} if about.startswith("!") else
+                                                       {"greeting": greeting | {"release": about}})}
+                        for name, about in targets.items()}}
 
 
 def result(case: str, verdict: str = "conforms", ret: str = "EISCONN", target: str = "native",
