@@ -57,7 +57,7 @@ def tests(peer: Peer, every: Sequence[str]) -> Table:
     for file, members in groupby(peer.tests, key=lambda test: test.file):
         table.add(file, "", "")
         for test in members:
-            here = ", ".join(map(short, test.among(every))) or f"— {test.why}"
+            here = ", ".join(test.among(every)) or f"— {test.why}"
             table.add(Field(test.name, depth=1), test.checks, here)
     return table
 
@@ -69,9 +69,5 @@ def alone(missed: Collection[str], every: Sequence[str]) -> Table:
         ids = list(members)
         names = [id_.partition("::")[2] for id_ in ids if id_ in missed]
         if names:
-            table.add(short(file), len(ids), len(names), ", ".join(names))
+            table.add(file, len(ids), len(names), ", ".join(names))
     return table
-
-
-def short(id_: str) -> str:
-    return id_.removeprefix("suites/")

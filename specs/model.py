@@ -155,7 +155,7 @@ class Case:
 
     @property
     def topic(self) -> str:
-        """The scenario as pages name it: stream/EISCONN::twice."""
+        """The scenario as pages name it: errors/EISCONN::twice."""
         return f"{self.file.removeprefix('suites/').rpartition('.')[0]}::{self.scenario}"
 
     def has(self, axis: str, value: str | Span) -> bool:
@@ -254,7 +254,7 @@ class Span(NamedTuple):
 class Place:
     """Where a bug shows: scenarios, and the values of their axes.
 
-    scenarios: patterns of names such as stream/EISCONN::twice, `*` is any text; none: every scenario.
+    scenarios: patterns of names such as errors/EISCONN::twice, `*` is any text; none: every scenario.
     where: axes, each with the values that it has there.
     """
 

@@ -54,15 +54,16 @@ def tests(files: Map) -> Iterator[PublicTest]:
                              named.lines[name])
 
 
-def is_called(text: str, id_: str) -> bool:
-    """Whether a pattern such as stream/EISCONN.yaml::twice* is that of a scenario, by its id without suites/."""
-    return bool(pattern_of(text).fullmatch(id_.removeprefix("suites/")))
+def is_called(text: str, topic: str) -> bool:
+    """Whether a pattern such as errors/EISCONN::twice* is that of a scenario."""
+    return bool(pattern_of(text).fullmatch(topic))
 
 
 @cache
 def scenarios(folder: Path = ROOT / "suites") -> tuple[str, ...]:
-    """The id of every scenario that is written down, `suites/FILE::scenario`."""
-    return tuple(f"{shown(path)}::{name}" for path in sorted(folder.glob("*/*.yaml")) for name in named_in(path))
+    """Every scenario that is written down, as pages name it: `errors/EISCONN::twice`."""
+    return tuple(f"{path.relative_to(folder).with_suffix('').as_posix()}::{name}"
+                 for path in sorted(folder.rglob("*.yaml")) for name in named_in(path))
 
 
 def named_in(path: Path) -> Map:

@@ -14,8 +14,9 @@ import msgspec
 from specs import model
 from specs.judge import Judgement
 from specs.model import SYNONYMS, VERDICTS, Allowed, plain
+from specs.upgrade import upgraded
 
-SCHEMA = 2
+SCHEMA = 3
 
 Verdict = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(VERDICTS)})$")]
 Outcome = str | dict[str, Any]
@@ -269,33 +270,7 @@ def encode(line: Line) -> str:
 def decode(text: str | bytes, schema: int = SCHEMA) -> Line:
     """A line as a noun; ValueError says what is wrong with it. schema: of the file, as its header has it."""
     old = schema != SCHEMA
-    line: Line = msgspec.convert(upgraded(msgspec.json.decode(text)), Line) if old else DECODER.decode(text)
-    if isinstance(line, Header) and line.schema not in (1, SCHEMA):
-        raise ValueError(f"schema {line.schema}; these reports read schema 1 and {SCHEMA}")
+    line: Line = msgspec.convert(upgraded(msgspec.json.decode(text), schema), Line) if old else DECODER.decode(text)
+    if isinstance(line, Header) and not 1 <= line.schema <= SCHEMA:
+        raise ValueError(f"schema {line.schema}; these reports read schema 1 to {SCHEMA}")
     return line
-
-
-# --- what suites wrote before surveys were apart from verdicts (schema 1) -----------------------------------
-
-
-def upgraded(item: Any) -> Any:
-    """A line of schema 1 as schema 2 has it: `open` is recorded, `unspecified` clauses are those of the survey."""
-    if isinstance(item, list):
-        return [upgraded(one) for one in item]
-    if not isinstance(item, dict):
-        return item
-    found = {key.replace("unspecified.", "survey.", 1): upgraded(value) for key, value in item.items()}
-    for key, value in found.items():
-        if value == "open" and (key.startswith("verdict") or "." in key):
-            found[key] = "recorded"
-    if str(found.get("clause", "")).startswith("unspecified."):
-        found["clause"] = found["clause"].replace("unspecified.", "survey.", 1)
-    if isinstance(found.get("expect"), dict) and "clause" not in found:
-        found["expect"] = {clause: one for clause, one in found["expect"].items() if one != "any"}
-    if found.get("expect") == "any":
-        del found["expect"]
-        found |= {"observe": True}
-    if found.get("kind") == "footer":
-        found["counts"] = {target: {word.replace("open", "recorded"): count for word, count in counts.items()}
-                           for target, counts in found["counts"].items()}
-    return found

@@ -74,6 +74,6 @@ def is_drawn(item: pytest.Item) -> bool:
 
 
 def scenario_of(item: pytest.Item) -> str:
-    """suites/drawn/test_arguments.py::namelen-too-short, from the test's name."""
+    """suites/walks/test_arguments.py::namelen-too-short, from the test's name."""
     function = getattr(item, "originalname", item.name)
     return f"{item.nodeid.partition('::')[0]}::{function.removeprefix('test_').replace('_', '-')}"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from specs import load
-from specs.model import Case, Clause, SpecError
+from specs.model import Case, Clause, SpecError, label
 from specs.record import Record
 from suites import engine
 from suites.outcome import UnexpectedVerdict, attach, failure_text, raise_outcome
@@ -17,6 +17,7 @@ from suites.schedule import Schedule
 
 HERE = Path(__file__).parent
 SCHEDULE = pytest.StashKey[Schedule]()
+KINDS = ("domain", "type")  # axes whose values are marks
 
 
 class ScenarioFile(pytest.File):
@@ -68,15 +69,20 @@ def is_errno(word: str) -> bool:
 
 
 def marks_of(case: Case) -> set[str]:
-    """What `-m` selects cases by: topic and errno."""
+    """What `-m` selects cases by: folders, errnos, domain and type."""
     errnos = {part for clause in case.clauses for part in clause.split(".") if is_errno(part)}
-    return errnos | {Path(case.file).parent.name}
+    kinds = {label(axis, case.axes[axis]) for axis in KINDS if axis in case.axes}
+    return errnos | kinds | set(Path(case.file).parent.parts[1:])
 
 
 def marks(clauses: Mapping[str, Clause]) -> Iterator[str]:
     """The marks that cases bear, as pytest registers them."""
     yield "waits: cases that wait for a timer of the kernel or for the call timeout"
-    for topic in sorted(path.name for path in HERE.iterdir() if path.is_dir() and path.name.isalpha()):
-        yield f"{topic}: cases of suites/{topic}"
+    folders = {path.parent.relative_to(HERE) for path in HERE.rglob("*.yaml")}
+    for folder in sorted({part for path in folders for part in path.parts}):
+        yield f"{folder}: cases of a folder suites/…/{folder}"
+    for axis in KINDS:
+        for value in load.schema("scenarios")["$defs"][axis]["anyOf"][0]["enum"]:
+            yield f"{label(axis, value)}: cases of {axis} {value}"
     for errno in sorted({part for clause in clauses for part in clause.split(".") if is_errno(part)}):
         yield f"{errno}: cases of a clause about {errno}"

@@ -127,7 +127,7 @@ Likeness = TypeVar("Likeness", bound=Hashable)
 def alike(cases: Iterable[str], likeness: Callable[[str], Likeness]) -> Iterator[tuple[str, int, Likeness]]:
     """The cases of each scenario in groups of the same likeness: name, number of cases, likeness.
 
-    A name is `stream/EISCONN::twice[inet, inet6]`.
+    A name is `errors/EISCONN::twice[inet, inet6]`.
     """
     groups: dict[tuple[str, Likeness], list[Name]] = {}
     for case in cases:

@@ -29,7 +29,7 @@ def compare(old: Record | None, new: Record | None) -> str:
     """The kind of the difference; empty if there is none."""
     if old is None or new is None:
         return "added" if new else "gone"
-    if old.revision != new.revision:
+    if old.revision and new.revision and old.revision != new.revision:
         return "scenario"
     lost, found = new.verdict == "unsupported", old.verdict == "unsupported"
     if lost or found:

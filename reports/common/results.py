@@ -123,7 +123,7 @@ def first_n(items: Sequence[str], limit: int) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Name:
-    """The parts of a case id: `suites/stream/EISCONN.yaml::twice[inet6]` has the topic `stream/EISCONN`."""
+    """The parts of a case id: `suites/errors/EISCONN.yaml::twice[inet6]` has the topic `errors/EISCONN`."""
 
     topic: str
     scenario: str

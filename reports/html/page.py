@@ -57,7 +57,7 @@ def digest(content: str) -> str:
 
 
 def topics(results: Results) -> list[str]:
-    """The folders and files of the scenarios: `stream`, `stream/EISCONN`."""
+    """The folders and files of the scenarios: `stream`, `errors/EISCONN`."""
     names = {Name.of(case).topic for case in results.cases}
     return sorted(names | {name.rpartition("/")[0] for name in names} - {""})
 

@@ -25,27 +25,28 @@ from suites.selftest.house import cases, clauses
 # Scenarios in which a connection is made and no data is looked at, with the reason.
 CLOSED = "the listener closes before it accepts: nobody is at the other end"
 SHUT_DOWN = "what shutdown() before connect() leaves of the connection is the scenario's own question"
-EITHER = "its axis or chance chooses one of two listeners; lifecycle/name.yaml::leads-to-the-one-named has such data"
+EITHER = "its axis or chance chooses one of two listeners; description/name.yaml::selects-the-listener has such data"
 RESET = "the peer resets the connection before any data, which is the scenario's own question"
 UNCHECKED = {
-    "lifecycle/self.yaml::by-accident": "own-address has such data; what waited here would keep the network's one port",
-    "lifecycle/closed-listener.yaml::shown-by-poll": CLOSED,
-    "lifecycle/closed-listener.yaml::told-by-connect": CLOSED,
-    "lifecycle/closed-listener.yaml::told-by-recv": CLOSED,
-    "lifecycle/closed-listener.yaml::told-by-send": CLOSED,
-    "unix/ECONNRESET.yaml::listener-closes-before-accept": CLOSED,
-    "unix/namespaces.yaml::path": "its listener is the laboratory's, outside the target, which accepts nobody",
-    "lifecycle/shutdown.yaml::then-connects": SHUT_DOWN,
-    "lifecycle/shutdown.yaml::then-sends": SHUT_DOWN,
-    "stream/reset-before-data.yaml::ready-for-reading": RESET,
-    "stream/reset-before-data.yaml::shown-by-poll": RESET,
-    "stream/reset-before-data.yaml::first-call-is-connect": RESET,
-    "interruption/threads.yaml::closed": "its client has been closed",
-    "interruption/threads.yaml::different-addresses": EITHER,
-    "interruption/threads.yaml::overtaken-by-path": EITHER,
-    "states/connect.yaml::never-connected": EITHER,
-    "states/connect.yaml::never-connected-by-path": EITHER,
-    "states/connect.yaml::failed-by-path": EITHER,
+    "survey/self-connect.yaml::by-chosen-port":
+        "bound-to-that-address has such data; what waited here would keep the network's one port",
+    "survey/closed-listener.yaml::poll": CLOSED,
+    "survey/closed-listener.yaml::connect": CLOSED,
+    "survey/closed-listener.yaml::recv": CLOSED,
+    "survey/closed-listener.yaml::send": CLOSED,
+    "errors/ECONNRESET.yaml::listener-closes-before-accept": CLOSED,
+    "description/stream.yaml::path": "its listener is the laboratory's, outside the target, which accepts nobody",
+    "survey/shutdown-first.yaml::connect": SHUT_DOWN,
+    "survey/shutdown-first.yaml::send-after-connect": SHUT_DOWN,
+    "description/select.yaml::ready-for-reading": RESET,
+    "survey/connect-after-close.yaml::reset-before-data-and-poll": RESET,
+    "survey/connect-after-close.yaml::first-call-is-connect": RESET,
+    "survey/threads.yaml::close-while-waiting": "its client has been closed",
+    "survey/threads.yaml::two-threads-two-addresses": EITHER,
+    "survey/threads.yaml::second-connect-while-waiting-by-path": EITHER,
+    "description/nonblocking.yaml::connects-from-any-fresh-state": EITHER,
+    "description/nonblocking.yaml::connects-from-any-fresh-state-by-path": EITHER,
+    "survey/state-after-failure.yaml::connect-after-failure-by-path": EITHER,
 }
 
 

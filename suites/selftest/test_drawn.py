@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suites.drawing import Drawn
-from suites.drawn import test_arguments as arguments
+from suites.walks import test_arguments as arguments
 
 
 def drawn(**greeting: str) -> Drawn:

@@ -120,16 +120,16 @@ def test_there_are_25_errors() -> None:
 # that a list of allowed errnos would miss.
 ABORTED, TWICE = ("ECONNABORTED", "ECONNABORTED"), ("ECONNREFUSED", "ECONNREFUSED")
 ELSEWHERE = [
-    ("suites/nonblocking/state.yaml::asked[inet-peer]", ABORTED),
-    ("suites/nonblocking/state.yaml::asked[inet-other]", ABORTED),
-    ("suites/nonblocking/state.yaml::not-asked[inet-peer]", TWICE),
-    ("suites/nonblocking/state.yaml::not-asked[inet-other]", TWICE),
-    ("suites/nonblocking/state.yaml::blocking-again[inet]", ABORTED),
-    ("suites/states/connect.yaml::failed[inet-refused-told]", ABORTED),
-    ("suites/errors/refused.yaml::three-calls[inet-soerror-connect-connect]", ABORTED),
-    ("suites/errors/refused.yaml::two-calls[inet-send-send]", ("EPIPE", "ECONNREFUSED")),
-    ("suites/errors/refused.yaml::two-calls[inet-send-send]", TWICE),
-    ("suites/errors/refused.yaml::two-calls[inet-send-send]", ("EPIPE", "EPIPE")),
+    ("suites/survey/state-after-failure.yaml::refused-error-read[inet-peer]", ABORTED),
+    ("suites/survey/state-after-failure.yaml::refused-error-read[inet-other]", ABORTED),
+    ("suites/survey/state-after-failure.yaml::refused-error-not-read[inet-peer]", TWICE),
+    ("suites/survey/state-after-failure.yaml::refused-error-not-read[inet-other]", TWICE),
+    ("suites/survey/state-after-failure.yaml::refused-then-blocking[inet]", ABORTED),
+    ("suites/survey/state-after-failure.yaml::connect-after-failure[inet-refused-told]", ABORTED),
+    ("suites/survey/error-order.yaml::three-calls-after-refusal[inet-soerror-connect-connect]", ABORTED),
+    ("suites/survey/error-order.yaml::two-calls-after-refusal[inet-send-send]", ("EPIPE", "ECONNREFUSED")),
+    ("suites/survey/error-order.yaml::two-calls-after-refusal[inet-send-send]", TWICE),
+    ("suites/survey/error-order.yaml::two-calls-after-refusal[inet-send-send]", ("EPIPE", "EPIPE")),
 ]
 
 
@@ -151,10 +151,10 @@ def test_recorded_outcome_at_another_step_drifts(native: Native, case_id: str, o
 # --- from end to end ----------------------------------------------------------------------------------------
 
 FILES = (
-    "suites/stream/EISCONN.yaml",
-    "suites/stream/ECONNREFUSED.yaml",
-    "suites/unix/EPROTOTYPE.yaml",
-    "suites/unix/ELOOP.yaml",
+    "suites/errors/EISCONN.yaml",
+    "suites/errors/ECONNREFUSED.yaml",
+    "suites/errors/EPROTOTYPE.yaml",
+    "suites/errors/ELOOP.yaml",
 )
 
 

@@ -24,7 +24,7 @@ from fixtures import agent, targets, world
 from fixtures.targets import Answer
 from reports import __main__ as reports
 from reports import bugs
-from specs import baseline, load, networks, peers, schema, verbs
+from specs import baseline, load, networks, peers, schema, upgrade, verbs
 from specs.judge import is_observation, matches
 from specs.model import Bug, Deviation, Entry, Step, Transcript
 from specs.networks import TABLE
@@ -133,6 +133,44 @@ def test_nobody_sleeps() -> None:
 def test_no_file_names_a_place_of_this_machine() -> None:
     for path in files():
         assert str(ROOT).encode() not in path.read_bytes(), name_of(path)
+
+
+# --- where scenarios and clauses are ------------------------------------------------------------------------
+
+
+def home_of(clause: str) -> str:
+    """The file below suites/ that holds the scenarios whose own clause it is, by its id: DOCUMENT.TOPIC[.DETAIL]."""
+    document, topic = clause.split(".")[:2]
+    if document == "survey":
+        return f"survey/{topic}"
+    if re.fullmatch("E[A-Z0-9]+", topic):  # an errno of connect(), whichever document states it
+        return f"errors/{topic}"
+    return f"description/{topic}" if document in ("illumos", "posix") else f"manuals/{document}/{topic}"
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=name_of)
+def test_scenarios_are_where_their_clause_puts_them(path: Path) -> None:
+    content = load.read(path)
+    first = {case.scenario: case.clauses[0] for case in reversed(cases_of(path))}
+    for name, body in content["scenarios"].items():
+        clause = body.get("clause", content.get("clause", first[name]))
+        assert path == ROOT / "suites" / f"{home_of(clause)}.yaml", f"{name} is about {clause}"
+
+
+def test_a_clause_is_named_after_its_first_document() -> None:
+    for clause in clauses().values():
+        document, *rest = clause.id.split(".")
+        assert (document, len(rest) in (1, 2)) == (clause.cited[0].document.partition("-")[0], True), clause.id
+        assert clause.file == f"specs/clauses/{document}.yaml", clause.id
+
+
+def test_old_names_lead_to_present_ones_and_are_not_used_again() -> None:
+    drawn = {one.removeprefix("suites/").replace(".py::", "::") for one in drawn_scenarios()}
+    topics = {case.topic for case in cases()} | drawn
+    for kind, present in (("scenarios", topics), ("clauses", set(clauses()))):
+        names = upgrade.renames()[kind]
+        assert not names.keys() & present
+        assert set(names.values()) <= present
 
 
 # --- schemas and the files written by them ------------------------------------------------------------------
@@ -309,7 +347,7 @@ def test_case_ids_are_unique() -> None:
 
 def test_node_ids_survive_a_shell_and_a_file_name() -> None:
     for case in cases():
-        file, name = r"suites/[a-z]+/[A-Za-z0-9_-]+\.yaml", r"[a-z][a-z0-9-]*(\[[A-Za-z0-9._+=-]+\])?"
+        file, name = r"suites/([a-z]+/)+[A-Za-z0-9_-]+\.yaml", r"[a-z][a-z0-9-]*(\[[A-Za-z0-9._+=-]+\])?"
         assert re.fullmatch(f"{file}::{name}", case.id), case.id
 
 
@@ -527,7 +565,7 @@ def test_every_scenario_that_a_peer_names_is_there() -> None:
 
 
 def test_scenarios_of_peers_are_those_of_the_suite() -> None:
-    assert set(peers.scenarios()) == {case.id.partition("[")[0] for case in cases()}
+    assert set(peers.scenarios()) == {case.topic for case in cases()}
 
 
 def test_every_peer_names_its_tests_and_each_once() -> None:

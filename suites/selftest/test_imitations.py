@@ -77,7 +77,7 @@ def nonblocking(case: Case) -> bool:
 
 def waited_for(case: Case) -> bool:
     """Some of the non-blocking cases: most would block, for ten seconds each."""
-    return nonblocking(case) and case.file.endswith(("stream/EINPROGRESS.yaml", "nonblocking/mode.yaml"))
+    return nonblocking(case) and case.file.endswith(("errors/EINPROGRESS.yaml", "nonblocking/mode.yaml"))
 
 
 def with_option(option: str, *words: str) -> Plays:
@@ -376,6 +376,6 @@ def test_drawn_families_and_sizes_fit_a_family_of_one_byte(tmp_path: Path) -> No
     name = "family-is-one-byte"
     (tmp_path / "targets.yaml").write_text(json.dumps({name: imitations.entry(name)}))
     options = ["--targets", f"{tmp_path}/targets.yaml", "--target", name, "--results", f"{tmp_path}/results"]
-    run = subprocess.run([sys.executable, "-m", "pytest", "-q", *options, "suites/drawn"], cwd=house.ROOT,
+    run = subprocess.run([sys.executable, "-m", "pytest", "-q", *options, "suites/walks"], cwd=house.ROOT,
                          capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

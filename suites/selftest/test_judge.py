@@ -62,7 +62,7 @@ AXES = {"domain": "AF_INET", "namelen": "15"}
 
 
 def case(*steps: Step) -> Case:
-    return Case("suites/stream/a.yaml", "twice", "It fails.", AXES, "inet-namelen15", (), steps, 3)
+    return Case("suites/errors/a.yaml", "twice", "It fails.", AXES, "inet-namelen15", (), steps, 3)
 
 
 def seen(steps: Sequence[Step], *outcomes: str | Mapping[str, str], ended: tuple[str, str] | None = None) -> Transcript:
@@ -509,13 +509,13 @@ def where(**axes: Sequence[str | Span]) -> Place:
 
 
 @pytest.mark.parametrize(("place", "verdict"), [
-    (Place(), "deviates"), (Place(("stream/a::twice",)), "deviates"), (Place(("stream/a::*",)), "deviates"),
-    (Place(("unix/*", "*::twice")), "deviates"), (Place(("stream/a::twic",)), "fails"),
-    (Place(("stream/a::twice[inet]",)), "fails"), (Place(("unix/*",)), "fails"),
+    (Place(), "deviates"), (Place(("errors/a::twice",)), "deviates"), (Place(("errors/a::*",)), "deviates"),
+    (Place(("unix/*", "*::twice")), "deviates"), (Place(("errors/a::twic",)), "fails"),
+    (Place(("errors/a::twice[inet]",)), "fails"), (Place(("unix/*",)), "fails"),
     (where(domain=["AF_INET"]), "deviates"), (where(domain=["AF_INET6", "AF_INET"]), "deviates"),
     (where(domain=["AF_INET6"]), "fails"), (where(domain=["AF_INET"], namelen=["16"]), "fails"),
     (where(domain=["AF_INET"], namelen=[Span(0, 15)]), "deviates"), (where(type=["SOCK_STREAM"]), "fails"),
-    (Place(("stream/a::twice",), (("domain", ("AF_INET6",)),)), "fails"),
+    (Place(("errors/a::twice",), (("domain", ("AF_INET6",)),)), "fails"),
 ])
 def test_deviation_holds_in_its_place_alone(place: Place, verdict: str) -> None:
     assert judged([CHECK], "ok", on=profile(declared(A, "ok", place))).verdict == verdict

@@ -490,7 +490,8 @@ def test_what_is_checked_may_depend_on_the_attempt_before(files: Files) -> None:
 def test_a_call_waits_for_the_attempts_before_it(files: Files) -> None:
     steps = files.steps(
         SOCKET, "{epoll_ctl: client, as: watcher, events: [POLLOUT]}", "{connect: client, to: peer}",
-        "{epoll_wait: watcher}", "{epoll_wait: watcher, timeout: 0}", "{accept: peer, as: accepted}", "{poll: client, events: [POLLOUT], expect: ok}")[0]
+        "{epoll_wait: watcher}", "{epoll_wait: watcher, timeout: 0}", "{accept: peer, as: accepted}",
+        "{poll: client, events: [POLLOUT], expect: ok}")[0]
     assert [steps.awaited(index) for index in range(len(steps.steps))] == [[], [], [], [2], [], [2], []]
 
 
@@ -617,7 +618,7 @@ bugs:
     status: bug
     source: a page
     shows:
-      - {in: stream/a::twice, illumos.EISCONN: EWOULDBLOCK}
+      - {in: errors/a::twice, illumos.EISCONN: EWOULDBLOCK}
 """
 SHOWS = PAGE[PAGE.index("      - {"):]
 HEIR = "platform: heir\ninherits: linux\n"
@@ -630,12 +631,12 @@ def page_of(*shows: str) -> str:
 
 def own(observed: str, where: str = "") -> str:
     """What an heir's page has beside its head: a bug of its own."""
-    shows = f"      - {{in: stream/a::twice, {where}illumos.EISCONN: {observed}}}\n"
+    shows = f"      - {{in: errors/a::twice, {where}illumos.EISCONN: {observed}}}\n"
     return PAGE.removeprefix("platform: linux\n").replace("always:", "own:").replace(SHOWS, shows)
 
 
 def twice() -> list[Case]:
-    return load.cases_of(load.parse(GOOD, ""), "suites/stream/a.yaml", KNOWN, WORDS)
+    return load.cases_of(load.parse(GOOD, ""), "suites/errors/a.yaml", KNOWN, WORDS)
 
 
 @pytest.mark.parametrize(
@@ -652,14 +653,14 @@ def twice() -> list[Case]:
         ("platform: linux\nbugs: {}\n", 2, "bugs is empty"),
         ("platform: linux\ndeviations: []\n", 2, "takes no 'deviations'; it takes bugs, inherits, platform, "),
         ("platform: linux\nconforms: []\n", 2, "takes no 'conforms'; it takes bugs, inherits, platform, "),
-        (page_of("{in: stream/a::twice}"), 8, "always: where it shows, a clause and what its checks give is wanted"),
-        (page_of("{in: stream/a::twice, illumos.EISCON: ok}"), 8, "no clause 'illumos.EISCON'; perhaps "),
-        (page_of("{ni: stream/a::twice, illumos.EISCONN: ok}"), 8, "takes no 'ni'"),
+        (page_of("{in: errors/a::twice}"), 8, "always: where it shows, a clause and what its checks give is wanted"),
+        (page_of("{in: errors/a::twice, illumos.EISCON: ok}"), 8, "no clause 'illumos.EISCON'; perhaps "),
+        (page_of("{ni: errors/a::twice, illumos.EISCONN: ok}"), 8, "takes no 'ni'"),
         (page_of("{illumos.EISCONN: ok, illumos.EISCONN: ok}"), 8, "'illumos.EISCONN' stands twice"),
         (page_of("illumos.EISCONN"), 8, "'illumos.EISCONN' is no object"),
-        (page_of("{in: 'stream/a.yaml::twice[*', illumos.EISCONN: ok}"), 8, "is not a scenario such as "),
-        (page_of("{in: stream/a::Twice, illumos.EISCONN: ok}"), 8, "is not a scenario such as stream/"),
-        (page_of("{in: [stream/a::twice], illumos.EISCONN: ok}"), 8, "shows.0.in is empty"),
+        (page_of("{in: 'errors/a.yaml::twice[*', illumos.EISCONN: ok}"), 8, "is not a scenario such as "),
+        (page_of("{in: errors/a::Twice, illumos.EISCONN: ok}"), 8, "is not a scenario such as errors/"),
+        (page_of("{in: [errors/a::twice], illumos.EISCONN: ok}"), 8, "shows.0.in is empty"),
         (page_of("{where: {}, illumos.EISCONN: ok}"), 8, "where is empty; fill in axis -> its value, a list of its"),
         (page_of("{where: [domain], illumos.EISCONN: ok}"), 8, "where.* is not axis -> its value"),
         (page_of("{where: {namelen: ..}, illumos.EISCONN: ok}"), 8, "where: .. has no end"),
@@ -718,7 +719,7 @@ def test_outcomes_of_several_checks_are_a_list(files: Files) -> None:
 def test_bug_has_its_lines_and_the_posix_spelling(files: Files) -> None:
     (entry,) = files.profile("linux", linux=PAGE).deviations
     assert (entry.observed, entry.clause, entry.line, entry.place) == (
-        "EAGAIN", "illumos.EISCONN", 8, Place(("stream/a::twice",)))
+        "EAGAIN", "illumos.EISCONN", 8, Place(("errors/a::twice",)))
     assert (entry.bug.name, entry.bug.status, entry.bug.because, entry.bug.source, entry.bug.line) == (
         "always", "bug", "it always did", "a page", 3)
     assert entry.file == entry.bug.file == str(files.folder / "platforms/linux.yaml")
@@ -758,7 +759,7 @@ def test_own_entry_stands_instead_of_the_inherited_one(files: Files) -> None:
 
 
 @pytest.mark.parametrize(("withdrawn", "left"), [
-    ("{bug: always}", [[], []]), ("{bug: always, in: stream/a::twice}", [[], []]),
+    ("{bug: always}", [[], []]), ("{bug: always, in: errors/a::twice}", [[], []]),
     ("{bug: always, in: unix/*}", [["EAGAIN"], ["EAGAIN"]]),
     ("{bug: always, where: {domain: AF_INET}}", [[], ["EAGAIN"]]),
 ])
@@ -780,7 +781,7 @@ def test_withdrawal_reaches_a_grandparent(files: Files) -> None:
     ("{bug: alway}", "no inherited page has a bug 'alway'; it is one of always"),
     ("{bug: own}", "no inherited page has a bug 'own'; it is one of always"),
     ("{clause: illumos.EISCONN}", "takes no 'clause'; it takes bug, in, where"),
-    ("{in: stream/a::twice}", "lacks 'bug'"), ("{bug: always, where: {namelen: 3..1}}", "where: 3..1 is no range"),
+    ("{in: errors/a::twice}", "lacks 'bug'"), ("{bug: always, where: {namelen: 3..1}}", "where: 3..1 is no range"),
 ])
 def test_wrong_withdrawals_are_refused(files: Files, withdrawn: str, told: str) -> None:
     heir = f"{HEIR}without:\n  - {withdrawn}\n" + own("EINVAL")
@@ -803,31 +804,31 @@ def unmatched(files: Files, page: str, drawn: Sequence[str] = ()) -> list[str]:
 
 
 @pytest.mark.parametrize(("shows", "told"), [
-    ("{in: stream/a::twice, illumos.EISCONN: ok}", []), ("{illumos.EISCONN: ok}", []),
-    ("{in: stream/a::once, illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in stream/a::once is such"]),
-    ("{in: ['stream/*', 'unix/*'], illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in unix/* is such"]),
+    ("{in: errors/a::twice, illumos.EISCONN: ok}", []), ("{illumos.EISCONN: ok}", []),
+    ("{in: errors/a::once, illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in errors/a::once is such"]),
+    ("{in: ['errors/*', 'unix/*'], illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in unix/* is such"]),
     ("{illumos.EINPROGRESS: ok}", ["8: always: no case of illumos.EINPROGRESS in * is such"]),
     ("{where: {domain: AF_UNIX}, illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in * is such"]),
     ("{where: {domain: [AF_INET, AF_UNIX]}, illumos.EISCONN: ok}", ["8: always: no case has domain AF_UNIX"]),
     ("{where: {backlog: 0..15}, illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in * is such"]),
     ("{illumos.EISCONN: [conforms, EINVAL]}",
-     ["8: always: 2 outcomes for the 1 checks of illumos.EISCONN in suites/stream/a.yaml::twice[inet]"]),
+     ["8: always: 2 outcomes for the 1 checks of illumos.EISCONN in suites/errors/a.yaml::twice[inet]"]),
 ])
 def test_entry_that_matches_no_case_is_told(files: Files, shows: str, told: list[str]) -> None:
     assert unmatched(files, page_of(shows)) == told
 
 
 def test_entry_of_a_drawn_scenario_matches_it(files: Files) -> None:
-    page = page_of("{in: drawn/test_a::any-length, illumos.EISCONN: ok}")
-    assert unmatched(files, page, ["suites/drawn/test_a.py::any-length"]) == []
+    page = page_of("{in: walks/test_a::any-length, illumos.EISCONN: ok}")
+    assert unmatched(files, page, ["suites/walks/test_a.py::any-length"]) == []
     assert len(unmatched(files, page)) == 1
 
 
 @pytest.mark.parametrize(("pattern", "topic", "is_match"), [
-    ("stream/a::twice", "stream/a::twice", True), ("stream/a::twic", "stream/a::twice", False),
-    ("stream/a::twice*", "stream/a::twice-more", True), ("*::twice", "stream/a::twice", True),
-    ("stream/?::twice", "stream/a::twice", False), ("stream/a::twice.", "stream/a::twice6", False),
-    ("*", "stream/a::twice", True),
+    ("errors/a::twice", "errors/a::twice", True), ("errors/a::twic", "errors/a::twice", False),
+    ("errors/a::twice*", "errors/a::twice-more", True), ("*::twice", "errors/a::twice", True),
+    ("errors/?::twice", "errors/a::twice", False), ("errors/a::twice.", "errors/a::twice6", False),
+    ("*", "errors/a::twice", True),
 ])
 def test_patterns_mean_themselves_but_for_the_star(pattern: str, topic: str, is_match: bool) -> None:
     assert bool(pattern_of(pattern).fullmatch(topic)) is is_match
@@ -835,7 +836,7 @@ def test_patterns_mean_themselves_but_for_the_star(pattern: str, topic: str, is_
 
 # --- baselines ----------------------------------------------------------------------------------------------
 
-TWICE = "suites/stream/a.yaml::twice"
+TWICE = "suites/errors/a.yaml::twice"
 RECORDED = {f"{TWICE}[inet]": ({"3": "0"}, {"3": "-1 EIO"}), f"{TWICE}[inet6]": ({"3": "0"},), "suites/b.yaml::c": (
     {"1": "blocks", "unresolved": ""},)}
 LINE = '{"kind":"scenario","scenario":"a","variants":[""],"gave":[{"1":"0"}]}'

@@ -79,12 +79,12 @@ def test_malformed_line_is_named(write: Write, refuse: Report, line: str, expect
 
 def test_second_result_of_a_case_is_refused(write: Write, refuse: Report) -> None:
     file = write(result("a"), result("a"))
-    assert f"{file}:3: a second result of suites/stream/EISCONN.yaml::a on native" in refuse("summary", file)
+    assert f"{file}:3: a second result of suites/errors/EISCONN.yaml::a on native" in refuse("summary", file)
 
 
 def test_other_schema_is_refused(write: Write, refuse: Report) -> None:
-    file = write(head=header(native="1") | {"schema": 3})
-    assert refuse("matrix", file) == f"{file}:1: schema 3; these reports read schema 1 and 2\n"
+    file = write(head=header(native="1") | {"schema": 4})
+    assert refuse("matrix", file) == f"{file}:1: schema 4; these reports read schema 1 to 3\n"
 
 
 def test_result_of_the_first_schema_is_read_as_of_this_one(write: Write) -> None:
@@ -170,7 +170,7 @@ def test_notes_report_targets_that_did_not_run_and_edited_cases(write: Write) ->
     old = write(result("a"), name="old", head=header(native="6.1", wine="!no wineserver"))
     gathered = results.gather([old, write(result("a", revision="bbbbbbbbbbbb"), name="new")])
     assert gathered.notes == (f"not run: wine ({old}): no wineserver",
-                              "1 case edited between the runs: suites/stream/EISCONN.yaml::a")
+                              "1 case edited between the runs: suites/errors/EISCONN.yaml::a")
     assert [column.label for column in gathered.columns] == ["native@6.1", "native@6.18"]
 
 
@@ -275,9 +275,9 @@ def test_text_matrix_has_a_row_for_each_clause(write: Write, report: Report) -> 
 
 def test_text_matrix_with_all_has_scenarios_and_variants(write: Write, report: Report) -> None:
     out = report("matrix", three_targets(write), "--all")
-    assert re.search(r"^  stream/EISCONN::twice +2 .*✗ fails 1/2 EBADF", out, re.MULTILINE)
+    assert re.search(r"^  errors/EISCONN::twice +2 .*✗ fails 1/2 EBADF", out, re.MULTILINE)
     assert re.search(r"^    inet6 +1 +✓ conforms +≠ deviates EINVAL +✗ fails EBADF", out, re.MULTILINE)
-    assert re.search(r"^  stream/EISCONN::links +1", out, re.MULTILINE)
+    assert re.search(r"^  errors/EISCONN::links +1", out, re.MULTILINE)
 
 
 def test_many_targets_are_in_several_tables(write: Write, report: Report) -> None:
@@ -318,7 +318,7 @@ def test_html_matrix_is_one_file_that_holds_the_cases(write: Write, report: Repo
     assert [data["outcomes"][number] for number in row["seen"]] == [
         ["conforms", ""], ["deviates", "EINVAL"], ["fails", "EBADF"]]
     _, gvisor, lwip = page_details(page, data["cases"][2])["results"]
-    assert lwip["again"] == "pytest 'suites/stream/EISCONN.yaml::twice[inet6-lwip]' --target lwip"
+    assert lwip["again"] == "pytest 'suites/errors/EISCONN.yaml::twice[inet6-lwip]' --target lwip"
     assert gvisor["deviations"] == ["illumos.EISCONN: EINVAL (bug), because it always did; a page"]
     assert data["clauses"]["illumos.EISCONN"] == {
         "document": "illumos", "says": "A connected stream socket fails with EISCONN.",
@@ -369,7 +369,7 @@ def test_hostile_text_does_not_act_on_terminals(write: Write, report: Report, ar
 
 def test_explain_prints_all_of_a_case(write: Write, report: Report) -> None:
     assert report("explain", three_targets(write), "twice[inet6]", "--target", "gvisor") == """\
-suites/stream/EISCONN.yaml::twice[inet6]
+suites/errors/EISCONN.yaml::twice[inet6]
 A second connect fails.
 
 illumos.EISCONN: A connected stream socket fails with EISCONN.
@@ -384,7 +384,7 @@ gvisor (linux): Linux 4.4.0 x86_64, glibc-2.36
 ≠ deviates illumos.EISCONN
 reason: deviates for a reason
 declared: illumos.EISCONN: EINVAL (bug), because it always did; a page
-again: pytest 'suites/stream/EISCONN.yaml::twice[inet6-gvisor]' --target gvisor
+again: pytest 'suites/errors/EISCONN.yaml::twice[inet6-gvisor]' --target gvisor
 """
 
 
@@ -405,8 +405,8 @@ def test_explain_shows_every_target_unless_one_is_named(write: Write, report: Re
     assert re.findall(r"^(\w+) \(linux\)", out, re.MULTILINE) == ["native", "lwip"]
 
 
-@pytest.mark.parametrize("wanted", ["twice[inet]", "suites/stream/EISCONN.yaml::twice[inet]",
-                                    "suites/stream/EISCONN.yaml::twice[inet-lwip]", "links"])
+@pytest.mark.parametrize("wanted", ["twice[inet]", "suites/errors/EISCONN.yaml::twice[inet]",
+                                    "suites/errors/EISCONN.yaml::twice[inet-lwip]", "links"])
 def test_case_is_found_by_id_node_id_or_part(write: Write, report: Report, wanted: str) -> None:
     assert report("explain", three_targets(write), wanted)
 
@@ -414,8 +414,8 @@ def test_case_is_found_by_id_node_id_or_part(write: Write, report: Report, wante
 def test_unclear_case_is_refused_with_candidates(write: Write, refuse: Report) -> None:
     file = three_targets(write)
     assert refuse("explain", file, "twice") == (
-        "'twice' is part of suites/stream/EISCONN.yaml::twice[inet], "
-        "suites/stream/EISCONN.yaml::twice[inet6]; name one\n")
+        "'twice' is part of suites/errors/EISCONN.yaml::twice[inet], "
+        "suites/errors/EISCONN.yaml::twice[inet6]; name one\n")
     assert refuse("explain", file, "thrice") == "no case has 'thrice' in its id\n"
     assert "links was not played on 'gvisor'; it was on native, lwip" in refuse(
         "explain", file, "links", "--target", "gvisor")
@@ -451,7 +451,7 @@ def test_page_runs_in_a_browser(write: Write, report: Report, tmp_path: Path) ->
         pytest.skip("no chromium on this machine")
     page = tmp_path / "page.html"
     report("matrix", hostile(write), three_targets(write), "--format", "html", "-o", page)
-    view = "#text=twice&verdict=fails&case=suites/stream/EISCONN.yaml::twice[inet6]"
+    view = "#text=twice&verdict=fails&case=suites/errors/EISCONN.yaml::twice[inet6]"
     seen = subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",

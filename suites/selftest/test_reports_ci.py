@@ -107,7 +107,7 @@ ERRORS (shall)
 - seen: connect(client, peer) = -1 EINVAL, expected EISCONN
 - because: it always did (bug)
 - source: a page
-- in 2 cases; again: pytest 'suites/stream/EISCONN.yaml::bug&#91;a-wine&#93;' --target wine
+- in 2 cases; again: pytest 'suites/errors/EISCONN.yaml::bug&#91;a-wine&#93;' --target wine
 
 | call | expected | native | wine |
 | :--- | :--- | :--- | :--- |
@@ -142,7 +142,7 @@ def test_tap_has_a_point_for_each_result(write: Write, report: Report) -> None:
     assert out.startswith("TAP version 14\n1..8\n")
     points = re.findall(r"^(ok|not ok) (\d+) - (\S+) (\w+)( # (?:SKIP|TODO) .*)?$", out, re.MULTILINE)
     assert [int(number) for _, number, *_ in points] == list(range(1, 9))
-    assert points[1] == ("ok", "2", "suites/stream/EISCONN.yaml::links", "lwip", " # SKIP no AF_UNIX")
+    assert points[1] == ("ok", "2", "suites/errors/EISCONN.yaml::links", "lwip", " # SKIP no AF_UNIX")
     assert points[3][0] == "not ok"
     assert points[3][4] == " # TODO deviates: deviates for a reason"
     (block,) = re.findall(r"^not ok \d+ - \S+ lwip\n  ---\n(.*?)  \.\.\.$", out, re.MULTILINE | re.DOTALL)
@@ -222,7 +222,7 @@ def test_junit_has_verdicts_and_clauses(tmp_path: Path) -> None:
 
 def test_terminal_shows_what_the_targets_are(tmp_path: Path) -> None:
     mine, theirs = pty.openpty()
-    with subprocess.Popen([sys.executable, "-m", "pytest", "-q", "suites/stream/EISCONN.yaml",
+    with subprocess.Popen([sys.executable, "-m", "pytest", "-q", "suites/errors/EISCONN.yaml",
                            "-k", "second-connect[inet-native]", "--results", tmp_path / "r.jsonl"],
                           cwd=ROOT, stdout=theirs, stderr=theirs) as running:
         os.close(theirs)
@@ -309,7 +309,7 @@ def test_report_makes_page_badges_and_summary(tmp_path: Path) -> None:
     assert json.loads((site / "linux.json").read_text())["color"] == "red"
     text = summary.read_text()
     assert "[Every case, on every system](https://a.org)" in text
-    order = [text.index(part) for part in ("native: 1 regressed", "| stream/EISCONN::a | 1 |", "| target | cases |")]
+    order = [text.index(part) for part in ("native: 1 regressed", "| errors/EISCONN::a | 1 |", "| target | cases |")]
     assert order == sorted(order)
 
 

@@ -12,15 +12,15 @@ from reports.common.tables import Table
 from specs import peers
 from specs.model import SpecError
 
-SCENARIOS = ("suites/stream/EISCONN.yaml::second-connect", "suites/stream/EISCONN.yaml::other-address",
-             "suites/unix/ELOOP.yaml::link-to-itself")
+SCENARIOS = ("errors/EISCONN::second-connect", "errors/EISCONN::other-address",
+             "errors/ELOOP::link-to-itself")
 TESTS = """
 Suite:
   about: another suite
   repository: owner/name
   tests:
     test/connect.c:
-      again: {checks: a second connect(), scenarios: [stream/EISCONN.yaml::*]}
+      again: {checks: a second connect(), scenarios: [errors/EISCONN::*]}
       forty: {checks: forty-two connects, why: too many sockets}
 """
 
@@ -47,13 +47,13 @@ def test_suites_are_counted(others: list[peers.Peer]) -> None:
 def test_a_test_is_beside_its_scenarios_or_the_reason(others: list[peers.Peer]) -> None:
     assert texts(coverage.tests(others[0], SCENARIOS)) == [
         ["test/connect.c", "", ""],
-        ["again", "a second connect()", "stream/EISCONN.yaml::second-connect, stream/EISCONN.yaml::other-address"],
+        ["again", "a second connect()", "errors/EISCONN::second-connect, errors/EISCONN::other-address"],
         ["forty", "forty-two connects", "— too many sockets"]]
 
 
 def test_scenarios_that_no_other_suite_has(others: list[peers.Peer]) -> None:
     *_, (title, table) = coverage.content(others, SCENARIOS)
-    assert texts(table) == [["unix/ELOOP.yaml", "1", "1", "link-to-itself"]]
+    assert texts(table) == [["errors/ELOOP", "1", "1", "link-to-itself"]]
     assert title.startswith("Only here: 1 of 3 scenarios")
 
 
@@ -66,7 +66,7 @@ def test_report_names_every_suite_and_every_scenario(form: str, capsys: pytest.C
 
 
 @pytest.mark.parametrize(("changed", "into", "message"), [
-    ("scenarios: [stream/EISCONN.yaml::*]", "x: y", "takes no 'x'; it takes checks, scenarios"),
+    ("scenarios: [errors/EISCONN::*]", "x: y", "takes no 'x'; it takes checks, scenarios"),
     (", why: too many sockets", "", "lacks 'scenarios'"),
     ("why: too many sockets", "why: too many sockets, scenarios: [a]", "takes no 'scenarios'; it takes checks, why"),
     ("owner/name", "name", "'name' is not a repository on GitHub, OWNER/NAME"),
@@ -80,6 +80,6 @@ def test_error_is_one_line(tmp_path: Path, changed: str, into: str, message: str
 
 
 def test_unknown_scenario_is_reported_with_its_line(tmp_path: Path) -> None:
-    written(tmp_path, TESTS.replace("EISCONN.yaml::*", "EISCONN.yaml::gone"))
+    written(tmp_path, TESTS.replace("EISCONN::*", "EISCONN::gone"))
     (line,) = peers.unmatched(tmp_path / "peers.yaml")
-    assert line.endswith("peers.yaml:7: again: no scenario is called stream/EISCONN.yaml::gone")
+    assert line.endswith("peers.yaml:7: again: no scenario is called errors/EISCONN::gone")

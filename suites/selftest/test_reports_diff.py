@@ -57,11 +57,11 @@ def test_text_has_counts_and_changes_by_kind(write: Write, report: Report) -> No
             "1 gone; 1 case the same") in out
     assert """
 changed: still departs, but differently
-  stream/EISCONN::shifts[inet, inet6]  (2 cases)
+  errors/EISCONN::shifts[inet, inet6]  (2 cases)
       illumos.EISCONN: ≠ deviates EINVAL -> ≠ deviates EBADF
 
 improved: the reverse of regressed
-  stream/EISCONN::mends  (1 case)
+  errors/EISCONN::mends  (1 case)
       illumos.EISCONN: ✗ fails ok -> ! stale
 """ in out
     assert "probe(client) poll: none -> POLLOUT\n" in out
@@ -71,7 +71,7 @@ improved: the reverse of regressed
 def test_markdown_has_a_table_for_each_kind(write: Write, report: Report) -> None:
     out = report("diff", write(*OLD, name="old"), write(*NEW, name="new"), "--format", "markdown")
     assert "| regressed | cases | of | before | after |\n| :--- | ---: | :--- | :--- | :--- |\n" in out
-    assert "| stream/EISCONN::drifts | 1 | illumos.EISCONN | ✓ conforms | ✗ fails EINVAL |\n" in out
+    assert "| errors/EISCONN::drifts | 1 | illumos.EISCONN | ✓ conforms | ✗ fails EINVAL |\n" in out
     assert len(re.findall(r"^\| :---", out, re.MULTILINE)) == len(KINDS)
 
 
@@ -158,7 +158,7 @@ def test_later_call_that_departs_differently_is_reported(write: Write, report: R
 
 
 def drawn(variant: str, verdict: str = "conforms", ret: str = "EISCONN") -> Json:
-    return result("a", verdict, ret) | {"case": f"suites/drawn/test_a.py::any[{variant}]", "revision": variant}
+    return result("a", verdict, ret) | {"case": f"suites/walks/test_a.py::any[{variant}]", "revision": variant}
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), [
@@ -270,11 +270,11 @@ def test_history_reports_when_a_case_changed(write: Write, report: Report, tmp_p
     write(result("a[inet]"), result("a[inet6]"), result("b"), name="runs/x.jsonl", head=at(3, "6.18"))
     assert report("history", tmp_path / "runs") == """\
 native: 2 cases of 3 changed in 3 runs
-  stream/EISCONN::a[inet, inet6]  (2 cases)
+  errors/EISCONN::a[inet, inet6]  (2 cases)
       native 6.1, 2026-11-01 10:00: ✗ fails EINVAL
       native 6.12, 2026-11-02 10:00: ✓ conforms
 """
-    assert "stream/EISCONN::b  (1 case)\n      native 6.1, 2026-11-01 10:00: ✓ conforms\n" in report(
+    assert "errors/EISCONN::b  (1 case)\n      native 6.1, 2026-11-01 10:00: ✓ conforms\n" in report(
         "history", tmp_path / "runs", "--all")
 
 

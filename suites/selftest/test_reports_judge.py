@@ -165,8 +165,8 @@ def linux_bug(name: str, *shows: str) -> str:
 
 
 LINUX = "platform: linux\nbugs:\n" + linux_bug(
-    "first", "in: stream/EISCONN::a, illumos.EISCONN: EINVAL") + linux_bug(
-    "second", "in: stream/EISCONN::b, illumos.EISCONN: EBADF")
+    "first", "in: errors/EISCONN::a, illumos.EISCONN: EINVAL") + linux_bug(
+    "second", "in: errors/EISCONN::b, illumos.EISCONN: EBADF")
 
 MINE = """\
 # yaml-language-server: $schema=../schema/platforms.json
@@ -175,20 +175,20 @@ inherits: linux
 without:
   - {bug: second}
 bugs:
-  # 2 cases: connect(client, peer) = 0, expected EISCONN (suites/stream/EISCONN.yaml:8)
+  # 2 cases: connect(client, peer) = 0, expected EISCONN (suites/errors/EISCONN.yaml:8)
   illumos-eisconn-gives-ok:
     because: ""
     status: bug
     source: ""
     shows:
-      - {in: 'stream/EISCONN::c', illumos.EISCONN: ok}
-  # 1 case: connect(client, peer) = crashed, expected EISCONN (suites/stream/EISCONN.yaml:8)
+      - {in: 'errors/EISCONN::c', illumos.EISCONN: ok}
+  # 1 case: connect(client, peer) = crashed, expected EISCONN (suites/errors/EISCONN.yaml:8)
   illumos-eisconn-gives-crashed:
     because: ""
     status: bug
     source: ""
     shows:
-      - {in: 'stream/EISCONN::d', illumos.EISCONN: crashed}
+      - {in: 'errors/EISCONN::d', illumos.EISCONN: crashed}
 """
 
 
@@ -247,8 +247,8 @@ def test_fault_with_many_cases_is_one_bug(write: Write, report: Report, pages: P
     assert "mine.yaml: 1 bug in 39 cases; fill in because and source" in out
     (bug,) = load.read(pages / "mine.yaml")["bugs"].values()
     assert bug["shows"] == [
-        {"in": [f"stream/EISCONN::{name}" for name in names], "illumos.EISCONN": "EINVAL"},
-        {"in": "stream/EISCONN::some", "where": {"domain": "AF_INET"}, "illumos.EISCONN": "EINVAL"}]
+        {"in": [f"errors/EISCONN::{name}" for name in names], "illumos.EISCONN": "EINVAL"},
+        {"in": "errors/EISCONN::some", "where": {"domain": "AF_INET"}, "illumos.EISCONN": "EINVAL"}]
     assert set(again(file, "mine", pages, fill_in=True)) == {"deviates", "conforms"}
 
 
@@ -267,13 +267,13 @@ def test_faults_of_other_clauses_and_outcomes_are_bugs_of_their_own(write: Write
 
 
 BOTH_PLACES = "platform: linux\nbugs:\n" + linux_bug(
-    "first", "in: stream/EISCONN::a, illumos.EISCONN: EINVAL", "in: stream/EISCONN::b, illumos.EISCONN: EBADF",
+    "first", "in: errors/EISCONN::a, illumos.EISCONN: EINVAL", "in: errors/EISCONN::b, illumos.EISCONN: EBADF",
     "where: {domain: AF_INET6, mode: [poll, epoll]}, illumos.EACCES: ok")
 
 
 @pytest.mark.usefixtures("four_clauses")
 @pytest.mark.parametrize(("made", "without"), [
-    ([result("a"), result("b", ret="EBADF")], [{"bug": "first", "in": "stream/EISCONN::a"}]),
+    ([result("a"), result("b", ret="EBADF")], [{"bug": "first", "in": "errors/EISCONN::a"}]),
     ([result("a", ret="EINVAL")], None),  # not withdrawn, because not tested
     ([result("c", ret="EACCES", clause="illumos.EACCES", axes={"domain": "AF_INET6", "mode": "poll"})],
      [{"bug": "first", "where": {"domain": "AF_INET6", "mode": ["poll", "epoll"]}}]),
@@ -319,7 +319,7 @@ def test_accept_writes_observations(write: Write, report: Report, pages: Path) -
     file = write(surveyed("x[inet]", "ok"), surveyed("x[inet6]", "EIO"), result("e"))
     out = report("accept", file, "--platform", "linux")
     assert "linux.jsonl: 2 cases recorded" in out
-    case = "suites/stream/EISCONN.yaml::x"
+    case = "suites/errors/EISCONN.yaml::x"
     assert baseline_of(pages) == {f"{case}[inet]": ({"2": "0"},), f"{case}[inet6]": ({"2": "-1 EIO"},)}
     assert baseline.seen(pages.parent / "baselines/linux.jsonl") == ["Linux 6.18.44 x86_64, glibc-2.36"]
     assert again(file, "linux", pages) == ["recorded", "recorded", "conforms"]
@@ -349,7 +349,7 @@ def test_baseline_has_only_what_it_does_not_inherit(write: Write, report: Report
     file = write(surveyed("x", "EIO"), surveyed("y", "ok"), name="second")
     report("accept", file, "--platform", "mine", "--inherits", "linux")
     own = dict(baseline.cases(pages.parent / "baselines/mine.jsonl"))
-    assert own == {"suites/stream/EISCONN.yaml::x": ({"2": "-1 EIO"},)}
+    assert own == {"suites/errors/EISCONN.yaml::x": ({"2": "-1 EIO"},)}
     assert again(file, "mine", pages) == ["recorded", "recorded"]
 
 
@@ -361,7 +361,7 @@ def test_crash_in_a_survey_is_a_bug_and_calls_before_it_are_not(write: Write, re
     file = write(made)
     report("accept", file, "--platform", "mine")
     (bug,) = load.read(pages / "mine.yaml")["bugs"].values()
-    assert bug["shows"] == [{"in": "stream/EISCONN::x", "survey.state": ["conforms", "crashed"]}]
+    assert bug["shows"] == [{"in": "errors/EISCONN::x", "survey.state": ["conforms", "crashed"]}]
     assert again(file, "mine", pages, fill_in=True) == ["deviates"]
 
 
@@ -411,12 +411,12 @@ def test_work_left_for_a_person_is_reported(write: Write, report: Report, pages:
     out = report("accept", file, "--platform", "linux")
     assert "nothing to add" in out
     assert "left: 1 case stale, " in out
-    assert "left: 2 cases unresolved, peer: mkfifo fifo* = EEXIST: suites/stream/EISCONN.yaml::f, " in out
+    assert "left: 2 cases unresolved, peer: mkfifo fifo* = EEXIST: suites/errors/EISCONN.yaml::f, " in out
     assert "left: illumos.EISCONN: no bug can declare connect(client, peer) = -1 ENOTINANYLIST" in out
     assert (pages / "linux.yaml").read_text() == LINUX
 
 
-SHORT = "one: {because: x, status: bug, source: x, shows: [{in: stream/EISCONN::a, illumos.EISCONN: EINVAL}]}"
+SHORT = "one: {because: x, status: bug, source: x, shows: [{in: errors/EISCONN::a, illumos.EISCONN: EINVAL}]}"
 
 
 @pytest.mark.usefixtures("four_clauses")
@@ -458,25 +458,25 @@ def case_of(topic: str, **axes: str) -> Case:
     return Case(f"suites/{folder}.yaml", scenario, "It fails.", axes, "-".join(axes.values()), (), (), 3)
 
 
-TWICE = [case_of("stream/a::twice", domain=domain, mode=mode)
+TWICE = [case_of("errors/a::twice", domain=domain, mode=mode)
          for domain in ("inet", "inet6") for mode in ("poll", "epoll")]
-LENGTHS = [case_of("stream/a::long", namelen=str(number)) for number in (-1, 0, 15)]
-ONCE = case_of("stream/a::once")
+LENGTHS = [case_of("errors/a::long", namelen=str(number)) for number in (-1, 0, 15)]
+ONCE = case_of("errors/a::once")
 
 
 @pytest.mark.parametrize(("cases", "others", "expected"), [
-    (TWICE, [], [{"in": "stream/a::twice"}]), (TWICE, [ONCE], [{"in": "stream/a::twice"}]),
-    (TWICE[:2], TWICE[2:], [{"in": "stream/a::twice", "where": {"domain": "inet"}}]),
-    (TWICE[::2], TWICE[1::2], [{"in": "stream/a::twice", "where": {"mode": "poll"}}]),
-    (TWICE[:1], TWICE[1:], [{"in": "stream/a::twice", "where": {"domain": "inet", "mode": "poll"}}]),
-    ([TWICE[0], TWICE[3]], TWICE[1:3], [{"in": "stream/a::twice", "where": {"domain": "inet", "mode": "poll"}},
-                                       {"in": "stream/a::twice", "where": {"domain": "inet6", "mode": "epoll"}}]),
-    (TWICE[:3], TWICE[3:], [{"in": "stream/a::twice", "where": {"mode": "poll"}},
-                            {"in": "stream/a::twice", "where": {"domain": "inet"}}]),
-    (LENGTHS[:2], LENGTHS[2:], [{"in": "stream/a::long", "where": {"namelen": [-1, 0]}}]),
-    (LENGTHS[2:], LENGTHS[:2], [{"in": "stream/a::long", "where": {"namelen": 15}}]),
-    ([*TWICE, ONCE, *LENGTHS], [], [{"in": ["stream/a::twice", "stream/a::once", "stream/a::long"]}]),
-    ([ONCE], [case_of("stream/a::one")], [{"in": "stream/a::once"}]),
+    (TWICE, [], [{"in": "errors/a::twice"}]), (TWICE, [ONCE], [{"in": "errors/a::twice"}]),
+    (TWICE[:2], TWICE[2:], [{"in": "errors/a::twice", "where": {"domain": "inet"}}]),
+    (TWICE[::2], TWICE[1::2], [{"in": "errors/a::twice", "where": {"mode": "poll"}}]),
+    (TWICE[:1], TWICE[1:], [{"in": "errors/a::twice", "where": {"domain": "inet", "mode": "poll"}}]),
+    ([TWICE[0], TWICE[3]], TWICE[1:3], [{"in": "errors/a::twice", "where": {"domain": "inet", "mode": "poll"}},
+                                       {"in": "errors/a::twice", "where": {"domain": "inet6", "mode": "epoll"}}]),
+    (TWICE[:3], TWICE[3:], [{"in": "errors/a::twice", "where": {"mode": "poll"}},
+                            {"in": "errors/a::twice", "where": {"domain": "inet"}}]),
+    (LENGTHS[:2], LENGTHS[2:], [{"in": "errors/a::long", "where": {"namelen": [-1, 0]}}]),
+    (LENGTHS[2:], LENGTHS[:2], [{"in": "errors/a::long", "where": {"namelen": 15}}]),
+    ([*TWICE, ONCE, *LENGTHS], [], [{"in": ["errors/a::twice", "errors/a::once", "errors/a::long"]}]),
+    ([ONCE], [case_of("errors/a::one")], [{"in": "errors/a::once"}]),
 ])
 def test_places_are_few_and_exact(cases: list[Case], others: list[Case], expected: list[dict[str, Any]]) -> None:
     def key(one: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-FILE = "suites/stream/EISCONN.yaml"
+FILE = "suites/errors/EISCONN.yaml"
 
 LAYER = """\
 import sys

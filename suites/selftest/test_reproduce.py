@@ -253,7 +253,7 @@ def made(*steps: tuple[str, str, str], **more: object) -> Record:
               "observed": {"ret": ret}, "step": at, "line": at + 1,
               **({"expect": expect, "clause": "illumos.EISCONN", "verdict": "conforms"} if expect else {})}
              for at, (request, ret, expect) in enumerate(steps)]
-    record = {"kind": "result", "case": "suites/stream/EISCONN.yaml::by-hand", "target": "native", "platform": "linux",
+    record = {"kind": "result", "case": "suites/errors/EISCONN.yaml::by-hand", "target": "native", "platform": "linux",
               "verdict": "conforms", "clauses": {"illumos.EISCONN": "conforms"}, "summary": "By hand.", "steps": lines,
               **more}
     found = decode(json.dumps(record))
@@ -345,7 +345,7 @@ def file_of(*records: Record, folder: Path) -> Path:
 def test_verb_writes_one_c_file(report: Report, tmp_path: Path) -> None:
     file = file_of(made(PAIR), folder=tmp_path)
     text = report("reproduce", file, "by-hand")
-    assert text.startswith("/*\n * suites/stream/EISCONN.yaml::by-hand\n")
+    assert text.startswith("/*\n * suites/errors/EISCONN.yaml::by-hand\n")
     assert report("reproduce", file, "by-hand", "-o", tmp_path / "case.c") == ""
     assert (tmp_path / "case.c").read_text() == text
 

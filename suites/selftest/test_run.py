@@ -35,7 +35,7 @@ from suites.selftest import faulty
 from suites.selftest import house as house_  # `house` is a fixture here
 
 ROOT = Path(__file__).parents[2]
-FILES = ("suites/stream/EISCONN.yaml", "suites/unix/EPROTOTYPE.yaml", "suites/stream/ENOSR.yaml")
+FILES = ("suites/errors/EISCONN.yaml", "suites/errors/EPROTOTYPE.yaml", "suites/errors/ENOSR.yaml")
 PATIENCE_S = 120.0  # for a run that takes seconds
 END_S = 20.0  # for what a killed run has started to end; it takes 2
 
@@ -161,7 +161,7 @@ def counted(schedule, case, target, own=False):
 
 Schedule.play = counted
 """
-WAITING = "suites/stream/ETIMEDOUT.yaml"
+WAITING = "suites/errors/ETIMEDOUT.yaml"
 
 
 @pytest.mark.parametrize(("options", "times"), [(["-n", "3"], 1), (["--dist=each", "--tx", "3*popen"], 3)])
@@ -356,7 +356,7 @@ def test_a_run_that_stops_at_a_failure_is_torn(failed: Run) -> None:
 # --- what is refused ----------------------------------------------------------------------------------------
 
 
-UNMATCHED = "{status: bug, because: so, source: me, shows: [{in: stream/none::twice, illumos.EISCONN: ok}]}"
+UNMATCHED = "{status: bug, because: so, source: me, shows: [{in: errors/none::twice, illumos.EISCONN: ok}]}"
 
 
 def test_a_run_in_which_the_suite_itself_fails_is_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -416,13 +416,13 @@ def house(tmp_path: Path) -> Path:
     ("file", "old", "new", "code", "told"),
     [
         (
-            "suites/stream/EISCONN.yaml",
+            "suites/errors/EISCONN.yaml",
             "summary:",
             "sumary:",
             2,
-            r"suites/stream/EISCONN.yaml:\d+: .+ takes no 'sumary'; it takes clause, .+",
+            r"suites/errors/EISCONN.yaml:\d+: .+ takes no 'sumary'; it takes clause, .+",
         ),
-        ("suites/stream/EISCONN.yaml", "scenarios:", "scenarios: [", 2, r"suites/stream/EISCONN.yaml:\d+: no YAML: .+"),
+        ("suites/errors/EISCONN.yaml", "scenarios:", "scenarios: [", 2, r"suites/errors/EISCONN.yaml:\d+: no YAML: .+"),
         (
             "specs/clauses/returns.yaml",
             "says:",
@@ -435,7 +435,7 @@ def house(tmp_path: Path) -> Path:
             "bugs:",
             f"bugs:\n  strange: {UNMATCHED}",
             4,
-            r"ERROR: specs/platforms/linux.yaml:\d+: strange: no case of illumos.EISCONN in stream/none::twice is such",
+            r"ERROR: specs/platforms/linux.yaml:\d+: strange: no case of illumos.EISCONN in errors/none::twice is such",
         ),
     ],
 )
@@ -446,7 +446,7 @@ def test_wrong_file_is_refused_before_anything_is_played(
     assert old in text
     (house / file).write_text(text.replace(old, new, 1))
     arguments, started = tripwire
-    found = run(house, "-q", *arguments, "suites" if "none" in new else "suites/stream/EISCONN.yaml", cwd=house)
+    found = run(house, "-q", *arguments, "suites" if "none" in new else "suites/errors/EISCONN.yaml", cwd=house)
     assert found.code == code, found.text
     assert any(re.fullmatch(told, line) for line in found.lines), found.text
     assert (found.records, started.exists()) == ([], False)

@@ -44,7 +44,7 @@ def result(case: str, verdict: str = "conforms", ret: str = "EISCONN", target: s
              {"text": "connect(client, peer)", "step": 1, "line": 8, "verb": "connect", "subject": "client",
               "operands": {"to": "peer"}, "observed": {"ret": ret}, "request": "connect client inet:127.0.0.1:4711",
               "expect": clause.split(".")[1], "clause": clause, "verdict": verdict}]
-    return {"kind": "result", "case": f"suites/stream/EISCONN.yaml::{case}", "target": target,
+    return {"kind": "result", "case": f"suites/errors/EISCONN.yaml::{case}", "target": target,
             "platform": "linux", "verdict": verdict, "clauses": {clause: verdict},
             "summary": "A second connect fails.", "steps": steps, "seconds": 0.001,
             "revision": "aaaaaaaaaaaa",

@@ -1,0 +1,89 @@
+"""What older suites wrote, as this one reads it: verdicts, names of scenarios and clauses have changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FILE = Path(__file__).parent / "renames.yaml"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@cache
+def renames() -> Mapping[str, Mapping[str, str]]:
+    """Of scenarios (`errors/EISCONN::twice`) and clauses, the old names and the new ones."""
+    content: Mapping[str, Mapping[str, str]] = yaml.load(FILE.read_text(encoding="utf-8"), LOADER)  # noqa: S506 - safe
+    return content
+
+
+def upgraded(line: Any, schema: int) -> Any:
+    """A line of a result file of an older schema as the present one has it."""
+    return renamed(apart(line) if schema < 2 else line)
+
+
+# --- schema 3: scenarios in four folders, clauses by document -----------------------------------------------
+
+
+def renamed(line: Any) -> Any:
+    """The names of scenarios and clauses. A revision is a hash of the clauses too: renamed ones leave it unknown."""
+    found = with_clauses(line)
+    if isinstance(found, dict) and "case" in found:
+        if found != line:
+            found["revision"] = ""
+        found["case"] = case_id(str(found["case"]))
+    return found
+
+
+def with_clauses(item: Any) -> Any:
+    """Everything in a line with the present ids of clauses."""
+    clauses = renames()["clauses"]
+    if isinstance(item, list):
+        return [with_clauses(one) for one in item]
+    if not isinstance(item, dict):
+        return item
+    found = {clauses.get(key, key): with_clauses(value) for key, value in item.items()}
+    if isinstance(found.get("clause"), str):
+        found["clause"] = clauses.get(found["clause"], found["clause"])
+    return found
+
+
+def case_id(old: str) -> str:
+    """The present id of a case: `suites/FILE::SCENARIO[VARIANT]`."""
+    path, _, name = old.removeprefix("suites/").partition("::")
+    scenario, bracket, variant = name.partition("[")
+    file, dot, suffix = path.rpartition(".")
+    new = renames()["scenarios"].get(f"{file}::{scenario}")
+    if new is None:
+        return old
+    file, _, scenario = new.partition("::")
+    return f"suites/{file}{dot}{suffix}::{scenario}{bracket}{variant}"
+
+
+# --- schema 2: surveys apart from verdicts ------------------------------------------------------------------
+
+
+def apart(item: Any) -> Any:
+    """`open` is recorded, `unspecified` clauses are those of the survey."""
+    if isinstance(item, list):
+        return [apart(one) for one in item]
+    if not isinstance(item, dict):
+        return item
+    found = {key.replace("unspecified.", "survey.", 1): apart(value) for key, value in item.items()}
+    for key, value in found.items():
+        if value == "open" and (key.startswith("verdict") or "." in key):
+            found[key] = "recorded"
+    if str(found.get("clause", "")).startswith("unspecified."):
+        found["clause"] = found["clause"].replace("unspecified.", "survey.", 1)
+    if isinstance(found.get("expect"), dict) and "clause" not in found:
+        found["expect"] = {clause: one for clause, one in found["expect"].items() if one != "any"}
+    if found.get("expect") == "any":
+        del found["expect"]
+        found |= {"observe": True}
+    if found.get("kind") == "footer":
+        found["counts"] = {target: {word.replace("open", "recorded"): count for word, count in counts.items()}
+                           for target, counts in found["counts"].items()}
+    return found

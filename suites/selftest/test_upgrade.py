@@ -1,0 +1,44 @@
+"""Results of older suites: their names lead to the present ones, and nothing else of them changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from specs import upgrade
+
+RESULT = {"kind": "result", "case": "suites/stream/EISCONN.yaml::second-connect[inet]", "revision": "0123456789ab",
+          "clauses": {"illumos.EISCONN": "conforms"}}
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("suites/stream/EISCONN.yaml::second-connect[inet]", "suites/errors/EISCONN.yaml::second-connect[inet]"),
+    ("suites/stream/ECONNREFUSED.yaml::nobody-listens", "suites/errors/ECONNREFUSED.yaml::no-listener"),
+    ("suites/drawn/test_arguments.py::namelen-too-short[inet6-namelen7]",
+     "suites/walks/test_arguments.py::namelen-too-short[inet6-namelen7]"),
+    ("suites/errors/EISCONN.yaml::second-connect[inet]", "suites/errors/EISCONN.yaml::second-connect[inet]"),
+    ("suites/stream/EISCONN.yaml::never-was", "suites/stream/EISCONN.yaml::never-was"),
+])
+def test_a_case_has_its_present_id(old: str, new: str) -> None:
+    assert upgrade.case_id(old) == new
+
+
+def test_a_renamed_scenario_keeps_its_revision() -> None:
+    assert upgrade.upgraded(RESULT, 2) == RESULT | {"case": "suites/errors/EISCONN.yaml::second-connect[inet]"}
+
+
+def test_a_renamed_clause_is_renamed_everywhere_and_leaves_the_revision_unknown() -> None:
+    old, new = "platform.EFAULT", "linux.EFAULT"
+    line = RESULT | {
+        "clauses": {old: "fails"}, "deviations": [{"clause": old, "observed": "ok"}],
+        "steps": [{"text": "a", "clause": old, "expect": "EFAULT", "verdict": "fails"},
+                  {"text": "b", "expect": {old: "EFAULT"}, "verdicts": {old: "fails"}}]}
+    found = upgrade.upgraded(line, 2)
+    assert old not in str(found)
+    assert (found["clauses"], found["revision"]) == ({new: "fails"}, "")
+    assert found["steps"][0]["clause"] == new
+    assert found["steps"][1] == {"text": "b", "expect": {new: "EFAULT"}, "verdicts": {new: "fails"}}
+
+
+@pytest.mark.parametrize("line", [{"kind": "header", "schema": 2}, {"kind": "footer", "counts": {}}, [], 7])
+def test_what_has_no_names_is_as_it_was(line: object) -> None:
+    assert upgrade.upgraded(line, 2) == line
