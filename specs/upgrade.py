@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @cache
 def renames() -> Mapping[str, Mapping[str, str]]:
-    """Of scenarios (`errors/EISCONN::twice`) and clauses, the old names and the new ones."""
+    """Of scenarios (`errors/EISCONN::twice`), clauses and values, the old names and the new ones."""
     content: Mapping[str, Mapping[str, str]] = yaml.load(FILE.read_text(encoding="utf-8"), LOADER)  # noqa: S506 - safe
     return content
 
@@ -29,26 +30,25 @@ def upgraded(line: Any, schema: int) -> Any:
 
 
 def renamed(line: Any) -> Any:
-    """The names of scenarios and clauses. A revision is a hash of the clauses too: renamed ones leave it unknown."""
-    found = with_clauses(line)
+    """Names as they are now. A revision is a hash of names too, so that of an older result is unknown."""
+    found = with_names(line)
     if isinstance(found, dict) and "case" in found:
-        if found != line:
-            found["revision"] = ""
-        found["case"] = case_id(str(found["case"]))
+        found |= {"case": case_id(str(found["case"])), "revision": ""}
     return found
 
 
-def with_clauses(item: Any) -> Any:
-    """Everything in a line with the present ids of clauses."""
-    clauses = renames()["clauses"]
+def with_names(item: Any) -> Any:
+    """Everything in a line with the present ids of clauses and values."""
+    clauses, values = renames()["clauses"], renames()["values"]
     if isinstance(item, list):
-        return [with_clauses(one) for one in item]
+        return [with_names(one) for one in item]
     if not isinstance(item, dict):
         return item
-    found = {clauses.get(key, key): with_clauses(value) for key, value in item.items()}
+    found = {clauses.get(key, key): with_names(value) for key, value in item.items()}
     if isinstance(found.get("clause"), str):
         found["clause"] = clauses.get(found["clause"], found["clause"])
-    return found
+    named = [key for key in ("state", "data") if isinstance(found.get(key), str)]
+    return found | {key: values.get(found[key], found[key]) for key in named}
 
 
 def case_id(old: str) -> str:
@@ -60,6 +60,8 @@ def case_id(old: str) -> str:
     if new is None:
         return old
     file, _, scenario = new.partition("::")
+    for value, now in renames()["values"].items():
+        variant = re.sub(rf"(?<![a-z]){value}(?![a-z])", now, variant)
     return f"suites/{file}{dot}{suffix}::{scenario}{bracket}{variant}"
 
 

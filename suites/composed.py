@@ -141,7 +141,7 @@ class Caller:
         if not lacking and other not in self.datagram:
             self.send(there, ALL_BYTES[::-1])
             lacking = self.lacking("back", name, ALL_BYTES[::-1])
-        return Answer("ok", {"data": lacking or "whole"})
+        return Answer("ok", {"data": lacking or "intact"})
 
     def probe(self, name: str) -> Answer:
         """What each of the calls gives back, or its errno."""

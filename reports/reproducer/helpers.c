@@ -489,7 +489,7 @@ static int exchange(int here, int there)
     if (came > 0 && option_of(there, SO_TYPE) != SOCK_DGRAM)
         came = pass_on(there, down) ? arrived("back", here, down) : -1;
     if (came > 0)
-        tell("data", "whole");
+        tell("data", "intact");
     return came < 0 ? -1 : 0;
 }
 

@@ -377,7 +377,7 @@ def test_greeting_tells_what_there_is(hand: Hand) -> None:
 
 
 def test_greeting_passes_on_the_worlds_it_is_told(tmp_path: Path) -> None:
-    worlds = {"silent-neighbour": {"AF_INET": "192.0.2.2"}}
+    worlds = {"blackholed-host": {"AF_INET": "192.0.2.2"}}
     hand = Hand(tmp_path, CONNECT_WORLDS=json.dumps(worlds))
     told = re.search(r" worlds=(\S+)", hand.greeting)
     hand.close()

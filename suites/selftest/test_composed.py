@@ -24,8 +24,8 @@ accept-all server                                     ok accepted=0
 socket a AF_INET SOCK_STREAM                          ok
 exchange a server                                     ENOTCONN
 connect a <server>                                    ok
-exchange a server                                     ok data=whole
-exchange a server                                     ok data=whole
+exchange a server                                     ok data=intact
+exchange a server                                     ok data=intact
 probe a                                               ok sockname=inet:.+ peername=<server> poll=POLLOUT SO_ERROR=ok
 probe server                                          ok sockname=<server> peername=ENOTCONN poll=.* SO_ERROR=ok
 socket gone AF_INET SOCK_STREAM                       ok
@@ -38,21 +38,21 @@ poll b events=POLLOUT                                 ok revents=POLLOUT
 accept-all server most=0                              ok accepted=0
 accept-all server most=1                              ok accepted=1
 accept-all server                                     ok accepted=1
-exchange b server                                     ok data=whole
-exchange a server                                     ok data=whole
+exchange b server                                     ok data=intact
+exchange a server                                     ok data=intact
 exchange server a                                     ENOTCONN
 socket c AF_INET SOCK_STREAM                          ok
 connect c <server>                                    ok
 accept server d                                       ok name=.+
-exchange c d                                          ok data=whole
-exchange d c                                          ok data=whole
+exchange c d                                          ok data=intact
+exchange d c                                          ok data=intact
 send c data=before                                    ok
 exchange c d                                          ok data=there-0-of-256
 close server                                          ok
 accept-all server                                     EBADF
 exchange a server                                     EBADF
 socketpair e f AF_UNIX SOCK_SEQPACKET                 ok
-exchange e f                                          ok data=whole
+exchange e f                                          ok data=intact
 shutdown f SHUT_WR                                    ok
 exchange e f                                          EPIPE
 close f                                               ok
@@ -62,7 +62,7 @@ bind heard inet:127.0.0.1:0                           ok
 socket talker AF_INET SOCK_DGRAM                      ok
 exchange talker heard                                 ENOTCONN
 connect talker <heard>                                ok
-exchange talker heard                                 ok data=whole
+exchange talker heard                                 ok data=intact
 """
 TURNS = [re.split(r"\s{2,}", line, maxsplit=1) for line in TALK.strip().splitlines()]
 

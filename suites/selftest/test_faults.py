@@ -125,7 +125,7 @@ ELSEWHERE = [
     ("suites/survey/state-after-failure.yaml::refused-error-not-read[inet-peer]", TWICE),
     ("suites/survey/state-after-failure.yaml::refused-error-not-read[inet-other]", TWICE),
     ("suites/survey/state-after-failure.yaml::refused-then-blocking[inet]", ABORTED),
-    ("suites/survey/state-after-failure.yaml::connect-after-failure[inet-refused-told]", ABORTED),
+    ("suites/survey/state-after-failure.yaml::connect-after-failure[inet-refused-error-consumed]", ABORTED),
     ("suites/survey/error-order.yaml::three-calls-after-refusal[inet-soerror-connect-connect]", ABORTED),
     ("suites/survey/error-order.yaml::two-calls-after-refusal[inet-send-send]", ("EPIPE", "ECONNREFUSED")),
     ("suites/survey/error-order.yaml::two-calls-after-refusal[inet-send-send]", TWICE),

@@ -39,10 +39,11 @@ LOST = 8  # cases that end in a call that blocks, after which no further ones ar
 # --- the cases that an imitation can touch ------------------------------------------------------------------
 
 Plays = Callable[[Case], bool]
-QUEUES = {"full-queue", "pending", "interrupted", "timed-out", "refused-untold", "refused-told", "just-established"}
-CLOSED = {"closed-port", "bound-socket", "stale-path", "refused", "refused-untold", "refused-told"}
-FAILURES = CLOSED | QUEUES | {"missing-path", "silent-neighbour", "absent-neighbour", "rejecting", "firewall"}
-BACKGROUND = {"pending", "just-established", "refused-untold", "refused-told"}
+QUEUES = {"full-queue", "pending", "interrupted", "timed-out", "refused-error-pending", "refused-error-consumed",
+          "just-established"}
+CLOSED = {"closed-port", "bound-socket", "stale-path", "refused", "refused-error-pending", "refused-error-consumed"}
+FAILURES = CLOSED | QUEUES | {"missing-path", "blackholed-host", "unresolved-neighbour", "rejecting", "firewall"}
+BACKGROUND = {"pending", "just-established", "refused-error-pending", "refused-error-consumed"}
 
 
 def given(case: Case) -> set[str]:

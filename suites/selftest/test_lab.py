@@ -129,9 +129,9 @@ def test_the_command_starts_in_scratch(lab: Lab) -> None:
 
 # How connect(2) to an address of each world ends, by ip(7), ip-route(8), tcp(7).
 ENDS = {
-    ("silent-neighbour", "SOCK_STREAM"): "ETIMEDOUT",
-    ("absent-neighbour", "SOCK_STREAM"): "EHOSTUNREACH",
-    ("absent-neighbour", "SOCK_DGRAM"): "ok",
+    ("blackholed-host", "SOCK_STREAM"): "ETIMEDOUT",
+    ("unresolved-neighbour", "SOCK_STREAM"): "EHOSTUNREACH",
+    ("unresolved-neighbour", "SOCK_DGRAM"): "ok",
     ("unreachable-route", "SOCK_STREAM"): "EHOSTUNREACH",
     ("prohibit-route", "SOCK_STREAM"): "EACCES",
     ("blackhole-route", "SOCK_STREAM"): "EINVAL",
@@ -364,7 +364,7 @@ def test_run_leaves_the_command_what_its_room_has() -> None:
     assert has == {"main": 0, "raw": 1 << 13}  # CAP_NET_RAW, <linux/capability.h>
 
 
-ENDS_OF_STAND_INS = {"silent-neighbour": "ETIMEDOUT", "absent-neighbour": "EHOSTUNREACH", "rejecting": "ENETUNREACH"}
+ENDS_OF_STAND_INS = {"blackholed-host": "ETIMEDOUT", "unresolved-neighbour": "EHOSTUNREACH", "rejecting": "ENETUNREACH"}
 
 
 @pytest.mark.usefixtures("lab")

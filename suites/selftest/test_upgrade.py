@@ -15,6 +15,8 @@ RESULT = {"kind": "result", "case": "suites/stream/EISCONN.yaml::second-connect[
     ("suites/stream/ECONNREFUSED.yaml::nobody-listens", "suites/errors/ECONNREFUSED.yaml::no-listener"),
     ("suites/drawn/test_arguments.py::namelen-too-short[inet6-namelen7]",
      "suites/walks/test_arguments.py::namelen-too-short[inet6-namelen7]"),
+    ("suites/states/poll.yaml::neither[inet-refused-untold]",
+     "suites/survey/state.yaml::poll-not-connected[inet-refused-error-pending]"),
     ("suites/errors/EISCONN.yaml::second-connect[inet]", "suites/errors/EISCONN.yaml::second-connect[inet]"),
     ("suites/stream/EISCONN.yaml::never-was", "suites/stream/EISCONN.yaml::never-was"),
 ])
@@ -22,11 +24,12 @@ def test_a_case_has_its_present_id(old: str, new: str) -> None:
     assert upgrade.case_id(old) == new
 
 
-def test_a_renamed_scenario_keeps_its_revision() -> None:
-    assert upgrade.upgraded(RESULT, 2) == RESULT | {"case": "suites/errors/EISCONN.yaml::second-connect[inet]"}
+def test_the_revision_of_an_older_result_is_unknown() -> None:
+    assert upgrade.upgraded(RESULT, 2) == RESULT | {
+        "case": "suites/errors/EISCONN.yaml::second-connect[inet]", "revision": ""}
 
 
-def test_a_renamed_clause_is_renamed_everywhere_and_leaves_the_revision_unknown() -> None:
+def test_a_renamed_clause_is_renamed_everywhere() -> None:
     old, new = "platform.EFAULT", "linux.EFAULT"
     line = RESULT | {
         "clauses": {old: "fails"}, "deviations": [{"clause": old, "observed": "ok"}],
@@ -34,9 +37,16 @@ def test_a_renamed_clause_is_renamed_everywhere_and_leaves_the_revision_unknown(
                   {"text": "b", "expect": {old: "EFAULT"}, "verdicts": {old: "fails"}}]}
     found = upgrade.upgraded(line, 2)
     assert old not in str(found)
-    assert (found["clauses"], found["revision"]) == ({new: "fails"}, "")
+    assert found["clauses"] == {new: "fails"}
     assert found["steps"][0]["clause"] == new
     assert found["steps"][1] == {"text": "b", "expect": {new: "EFAULT"}, "verdicts": {new: "fails"}}
+
+
+def test_renamed_values_are_renamed_in_axes_and_fields() -> None:
+    line = RESULT | {"axes": {"state": "refused-told"}, "steps": [{"expect": {"data": "whole"}, "text": "whole"}]}
+    found = upgrade.upgraded(line, 2)
+    assert found["axes"] == {"state": "refused-error-consumed"}
+    assert found["steps"] == [{"expect": {"data": "intact"}, "text": "whole"}]
 
 
 @pytest.mark.parametrize("line", [{"kind": "header", "schema": 2}, {"kind": "footer", "counts": {}}, [], 7])
