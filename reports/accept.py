@@ -166,8 +166,7 @@ def withdrawals(gone: Sequence[Deviation], profile: Profile) -> Iterator[dict[st
             continue
         for place in lost:
             where = {axis: profile_writer.only([str(value) for value in values]) for axis, values in place.where}
-            yield {"bug": bug.name, **({"in": profile_writer.only(place.scenarios)} if place.scenarios else {}),
-                   **({"where": where} if where else {})}
+            yield {"bug": bug.name, **profile_writer.place(place.scenarios, where)}
 
 
 def shows(deviation: Deviation, case: Case, transcript: Transcript, force: str) -> bool:
@@ -190,7 +189,8 @@ def undeclared(judged: Iterable[JudgedCase]) -> list[Undeclared]:
             wrong = next(one for verdict, one in seen if verdict not in (*HELD, "deviates"))
             outcomes = ["conforms" if verdict in (*HELD, "stale") else
                         declarable(one.check, one.entry, played.transcript) for verdict, one in seen]
-            outcome = None if None in outcomes else outcomes[0] if same(outcomes) else outcomes
+            alike = outcomes.count(outcomes[0]) == len(outcomes)
+            outcome = None if None in outcomes else outcomes[0] if alike else outcomes
             departure = spell_departure(case, wrong)
             key = (clause, json.dumps(outcome or departure, sort_keys=True))
             line = case.steps[wrong.step].line
@@ -198,10 +198,6 @@ def undeclared(judged: Iterable[JudgedCase]) -> list[Undeclared]:
             one = found.setdefault(key, Undeclared(clause, outcome, given, f"{departure} ({case.file}:{line})"))
             one.cases.append(case)
     return list(found.values())
-
-
-def same(outcomes: Sequence[Any]) -> bool:
-    return all(one == outcomes[0] for one in outcomes)
 
 
 def new_bugs(found: Sequence[Undeclared], judged: Sequence[JudgedCase], profile: Profile) -> Iterator[list[str]]:
@@ -245,21 +241,18 @@ def declarable(check: Check, made: Entry, transcript: Transcript) -> Any:
     Of a success it has the fields that the check names; all that came back if it names none.
     """
     keys = dict.fromkeys(key for allowed in check.allowed if isinstance(allowed, Mapping) for key in allowed
-                         if key not in ("errno", *BOUNDS)) or fields_of(made)
+                         if key not in ("errno", *BOUNDS))
+    keys = keys or dict.fromkeys(key for key in load.returns(made.verb) if key in made.observed)
     outcome: Any = made.observed["ret"]
     if outcome == "ok" and keys:
         outcome = {key: value_of(key, made, transcript) for key in keys}
-        if is_ephemeral(outcome.get("name", "")):  # another in the next run
-            address = outcome.pop("name")
+        address = outcome.get("name", "")
+        if address.startswith("inet") and part("port", address) != "0":  # an ephemeral port
+            del outcome["name"]
             outcome |= {"host": part("host", address), "port": "chosen"}
     if bound := missed_bound(check, made):
         outcome = {**({"errno": outcome} if is_errno(outcome) else outcome if keys else {}), **bound}
     return outcome if load.is_observed(outcome) and matches(outcome, made, transcript) else None
-
-
-def fields_of(made: Entry) -> dict[str, None]:
-    """The returned fields that a scenario can name."""
-    return dict.fromkeys(key for key in load.returns(made.verb) if key in made.observed)
 
 
 def missed_bound(check: Check, made: Entry) -> dict[str, str]:
@@ -269,11 +262,6 @@ def missed_bound(check: Check, made: Entry) -> dict[str, str]:
         if late and isinstance(one, Mapping):
             return {"not-before": one["within"]} if late == "too late" else {"within": one["not-before"]}
     return {}
-
-
-def is_ephemeral(name: str) -> bool:
-    """Whether a name is an internet address with a port."""
-    return name.startswith("inet") and part("port", name) != "0"
 
 
 def value_of(key: str, made: Entry, transcript: Transcript) -> Any:

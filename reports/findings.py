@@ -20,7 +20,6 @@ from specs.model import Allowed, declared_at
 from specs.record import Declared, PlayedStep, Record
 
 NATIVE = "native"  # the target beside which others are printed
-PENDING = "EINPROGRESS"  # an errno that is no failure
 # The most serious first; last, what a manual documents or leaves to the platform.
 SERIOUSNESS = ("crash", "wrong success", "lost error", "hang", "wrong failure", "wrong state", "wrong errno",
                "wrong time", "documented", "choice")
@@ -94,7 +93,7 @@ def departures(results: Results) -> Iterator[tuple[str, Column, Record, PlayedSt
 def kind_of(step: PlayedStep, clause: str) -> str:
     """The kind of a departure, one of SERIOUSNESS."""
     allowed, ret = step.allowed(clause), step.ret
-    refuses = all((is_errno(one) and one != PENDING) or one == "blocks" for one in allowed)
+    refuses = all((is_errno(one) and one != "EINPROGRESS") or one == "blocks" for one in allowed)
     if ret == "crashed":
         return "crash"
     if untimely(step, clause):
@@ -167,11 +166,11 @@ def transcripts(one: Finding, results: Results) -> Table:
     native = next((column for column in results.columns if column.name == NATIVE and column != one.column), None)
     columns = [column for column in (native, one.column) if column and column.label in results.cases[one.example.id]]
     records = [results.cases[one.example.id][column.label] for column in columns]
-    asked = [keyed(step for step in record.steps if step.line) for record in records]
+    calls = [keyed(step for step in record.steps if step.line) for record in records]
     made = Table(("call", "expected", *(column.label for column in columns)))
-    for key, step in align(asked).items():
+    for key, step in align(calls).items():
         seen = (outcome(steps[key], record) if key in steps else ""
-                for steps, record in zip(asked, records, strict=True))
+                for steps, record in zip(calls, records, strict=True))
         made.add(step.text, expected(step), *seen)
     return made
 

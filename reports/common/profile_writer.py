@@ -60,8 +60,11 @@ def places(cases: Collection[Case], others: Collection[Case]) -> list[dict[str, 
         every = [*wanted, *(case for case in others if case.topic == topic)]
         for where in boxes(wanted, every):
             found.setdefault(json.dumps(where), (where, []))[1].append(topic)
-    return [{"in": in_ if len(in_) > 1 else in_[0], **({"where": where} if where else {})}
-            for where, in_ in found.values()]
+    return [place(scenarios, where) for where, scenarios in found.values()]
+
+
+def place(scenarios: Sequence[str], where: Mapping[str, Any]) -> dict[str, Any]:
+    return ({"in": only(scenarios)} if scenarios else {}) | ({"where": where} if where else {})
 
 
 def boxes(cases: Sequence[Case], every: Sequence[Case]) -> list[dict[str, Any]]:
