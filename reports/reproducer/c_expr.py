@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from reports.common.wording import visible
 
-HELPERS = (Path(__file__).parent / "helpers.c").read_text(encoding="utf-8")
-DECLARES = re.compile(r"^(?:static (?:const )?(?:struct )?\w+ \*?|struct |#define )(\w+)", re.MULTILINE)
+HERE = Path(__file__).parent
+FIXTURES = HERE.parent.parent / "fixtures"
+DEFAULTS = (FIXTURES / "platform.h").read_text(encoding="utf-8").partition("= defaults: ")[2]  # POSIX
+CALLS = (FIXTURES / "calls.c").read_text(encoding="utf-8")  # as the agent in C makes them
+HELPERS = (HERE / "helpers.c").read_text(encoding="utf-8")
+
+# What a reproducer is made of, and the names that a paragraph declares, each at the start of a line.
+PARAGRAPHS = "\n\n".join([DEFAULTS, CALLS, HELPERS]).split("\n\n")
+DECLARES = re.compile(r"(?m)^(?:static (?:const )?(?:struct )?\w+ \*?|typedef (?:struct )?\w+ |#define |} )(\w+)")
+DECLARED = {name: paragraph for paragraph in PARAGRAPHS for name in DECLARES.findall(paragraph)}
 
 # No variable is called like what the language, the library or a helper calls so.
 TAKEN = re.compile("|".join([
     "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|main|register",
     "restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while",
     "accept|bind|chmod|close|connect|errno|fcntl|listen|mkdir|mkfifo|open|pipe|setsockopt|send|sendto|shutdown|socket",
-    "socketpair|stderr|stdin|stdout|symlink|unlink", *DECLARES.findall(HELPERS), *re.findall(r"\b(\w+)\(", HELPERS)]))
+    "socketpair|stderr|stdin|stdout|symlink|unlink", *DECLARED, *re.findall(r"\b(\w+)\(", "\n".join(PARAGRAPHS))]))
 LEVELS = {"SO": "SOL_SOCKET", "TCP": "IPPROTO_TCP", "IP": "IPPROTO_IP", "IPV6": "IPPROTO_IPV6"}
 FACILITIES = ("poll", "select", "epoll", "kqueue", "ports", "devpoll")
-READY = ("input", "output", "exceptional")
+READY = {"input": "POLLIN", "output": "POLLOUT", "exceptional": "POLLPRI"}
 OTHER_SCOPES = ("1", "9999")  # interfaces of a link-local address that are not the laboratory's link
 # The variable of an address that came back is called client_name, client_peer or client_from.
 SUFFIX = {"getsockname": "name", "getpeername": "peer", "accept": "from", "recvfrom": "from"}
 
-ROOM = 256  # bytes of an address, where no case claims more
+BYTES = 256  # bytes of an address, where no case claims more
 LARGEST_CLAIM = 1 << 16  # of namelen, for which there is really a buffer
 LONGEST_LITERAL = 2000  # bytes; C99 promises 4095, and the call around it stands in one, too
 
@@ -35,14 +43,14 @@ class Spelling:
     """What the words of one program stand for; ValueError: a word is none that a request has.
 
     sockets, threads: name -> variable. addresses: variables, in the order in which addresses come back.
-    room: bytes that the largest address takes. has_path: whether one is a path.
+    bytes: those that the largest address takes. has_path: whether one is a path.
     """
 
     def __init__(self) -> None:
         self.sockets: dict[str, str] = {}
         self.threads: dict[str, str] = {}
         self.addresses: list[str] = []
-        self.room = ROOM
+        self.bytes = BYTES
         self.has_path = False
         self.holders: dict[str, str] = {}  # an address that came back, or its port -> the variable that holds it
 
@@ -90,11 +98,6 @@ class Spelling:
     def library(self, word: str) -> str:
         return literal(f"lib{word}.so.1")
 
-    def ruleset(self, right: str) -> str:
-        """Of Landlock, by the fields of struct landlock_ruleset_attr behind that of the file system."""
-        return {"LANDLOCK_ACCESS_NET_CONNECT_TCP": "landlock(1 << 1, 0)",
-                "LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET": "landlock(0, 1 << 0)"}[right]
-
     def level(self, option: str) -> str:
         return LEVELS[option.partition("_")[0]]
 
@@ -102,7 +105,7 @@ class Spelling:
         return f"wait_{FACILITIES[FACILITIES.index(word)]}"
 
     def ready(self, wanted: str) -> str:
-        return " | ".join(READY[READY.index(word)].upper() for word in wanted.split(","))
+        return " | ".join(READY[word] for word in wanted.split(","))
 
     # addresses
 
@@ -118,32 +121,34 @@ class Spelling:
             name = f"with_family({self.number(family)}, {name})"
         if not claimed:
             return f"AT({name})"
-        self.room = max(self.room, min(int(claimed), LARGEST_CLAIM))
-        return f"&{name.removeprefix('&')}{'.' if name.startswith('&') else '->'}u.sa, {self.number(claimed)}"
+        self.bytes = max(self.bytes, min(int(claimed), LARGEST_CLAIM))
+        return f"&{name.removeprefix('&')}{'.' if name.startswith('&') else '->'}raw.head, {self.number(claimed)}"
 
     def address(self, text: str) -> str:
-        """A pointer to a struct name: to the variable that holds the address, or made of its parts."""
+        """A pointer to an Address: to the variable that holds the address, or made of its parts."""
         if text in self.holders:
             return "&" + self.holders[text]
         kind, _, rest = text.partition(":")
         if kind in ("inet", "inet6"):
             return self.internet(kind, *rest.rpartition(":")[::2])
         raw = bytes.fromhex(rest) if kind == "bytes" else unquote_to_bytes(rest)
-        self.room = max(self.room, len(raw) + 8)
+        self.bytes = max(self.bytes, len(raw) + 8)
         self.has_path |= kind == "unix"
-        made = {"unix": f"unix_path({repeated(raw) or literal(raw)})", "abstract": f"abstract({literal(raw)})",
-                "unspec": "unspec()", "bytes": f"raw({literal(raw)}, {len(raw)})"}
-        return made[kind]
+        if kind == "unspec":
+            return "blank_address(AF_UNSPEC, 16)"
+        make = {"unix": "unix_path", "abstract": "unix_abstract", "bytes": "raw_address"}[kind]
+        return f"{make}({repeated(raw) or literal(raw)}, {len(raw)})"
 
     def internet(self, kind: str, host: str, number: str) -> str:
         """An address; its port is taken from where it came back, if it did."""
         host, _, scope = host.partition("%")
         ipaddress.ip_address(host)
-        port = f"port(&{self.holders[number]})" if number in self.holders else str(int(number))
-        made = f"{kind}({literal(host)}, {port})"
+        port = f"port_of(&{self.holders[number]})" if number in self.holders else str(int(number))
+        made = f"internet({'AF_INET' if kind == 'inet' else 'AF_INET6'}, {literal(host)}, {port})"
         if scope in ("", "0"):
             return made
-        return f"in_scope({scope}, {made})" if scope in OTHER_SCOPES else f'on_link("link0", {made})'
+        number = scope if scope in OTHER_SCOPES else 'if_nametoindex("link0")'
+        return f"in_scope({number}, {made})"
 
 
 def variable(name: str) -> str:
@@ -179,14 +184,16 @@ def words(code: str) -> set[str]:
                                                   flags=re.DOTALL | re.MULTILINE)))
 
 
+@cache
+def words_of(paragraph: str) -> set[str]:
+    return words(paragraph)
+
+
 def chosen(code: str) -> list[str]:
-    """The paragraphs of helpers.c that the code needs, and those that they need, in the order they stand."""
-    paragraphs = HELPERS.split("\n\n")
-    declares = {name: paragraph for paragraph in paragraphs for name in DECLARES.findall(paragraph)}
+    """The paragraphs that the code needs, and those that they need, in the order in which they are found."""
     needed: set[str] = set()
-    left: Iterable[str] = [code]
+    left = {DECLARED[word] for word in words(code) & DECLARED.keys()}
     while left:
-        found = {declares[word] for text in left for word in words(text) & declares.keys()} - needed
-        needed |= found
-        left = found
-    return [paragraph.rstrip() for paragraph in paragraphs if paragraph in needed]
+        needed |= left
+        left = {DECLARED[word] for text in left for word in words_of(text) & DECLARED.keys()} - needed
+    return [paragraph.strip("\n") for paragraph in PARAGRAPHS if paragraph in needed]

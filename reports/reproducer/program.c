@@ -19,8 +19,8 @@
 {% endfor %}
 
 #define PATIENCE_S {{ patience }} /* a call that takes longer blocks */
-{% if room %}
-#define ROOM {{ room }} /* bytes of the largest address */
+{% if bytes %}
+#define BYTES {{ bytes }} /* of the largest address */
 {% endif %}
 {% for macro, status, what in macros %}
 #define {{ macro }}(call) (before(#call, {{ status }}), after(call)) /* {{ what }} */
@@ -36,8 +36,7 @@
 #endif
 {% endfor %}
 
-static const char *error_name(int number)
-{
+static const char *error_name(int number) {
     static char unnamed[16];
 #define NAME(error) if (number == error) return #error;
 {% for row in (posix + foreign) | sort | batch(6) %}
@@ -52,8 +51,7 @@ static const char *error_name(int number)
 #ifndef MAIN /* a system without processes calls it otherwise */
 #define MAIN main
 #endif
-int MAIN(void)
-{
+int MAIN(void) {
 {% for line in body %}
 {{ "    " + line if line }}
 {% endfor %}

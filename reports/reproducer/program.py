@@ -20,8 +20,15 @@ from specs.model import Transcript
 from specs.record import Record, Unreadable
 
 WIDTH = 118
-HEADERS = ("arpa/inet.h", "errno.h", "fcntl.h", "netinet/in.h", "netinet/tcp.h", "signal.h", "stdio.h", "stdlib.h",
-           "string.h", "sys/socket.h", "sys/stat.h", "unistd.h")
+# Headers of every program, and of one that uses a name that begins so.
+HEADERS = ("errno.h", "signal.h", "stdio.h", "stdlib.h", "string.h", "sys/socket.h", "time.h", "unistd.h")
+HEADERS_OF = {
+    "arpa/inet.h": "hton|ntoh|inet_", "ctype.h": "isalnum", "dlfcn.h": "dlopen", "fcntl.h": "open|fcntl|[FO]_[A-Z]",
+    "ftw.h": "nftw", "net/if.h": "if_nametoindex", "netinet/in.h": "sockaddr_in|IPPROTO_|IP_|IPV6_",
+    "netinet/tcp.h": "TCP_", "poll.h": "poll|POLL", "port.h": "port_create", "pthread.h": "pthread_",
+    "stddef.h": "offsetof", "stdint.h": "uint64_t", "sys/devpoll.h": "dvpoll", "sys/epoll.h": "epoll_",
+    "sys/event.h": "kevent", "sys/ioctl.h": "ioctl", "sys/prctl.h": "prctl", "sys/select.h": "select",
+    "sys/stat.h": "mkdir|mkfifo|chmod|nftw", "sys/syscall.h": "syscall", "sys/time.h": "timeval"}
 MACROS = {"CALL": (2, "prints a call with its outcome; 2: the exit status if it blocks"),
           "TEST": (1, "likewise, of one that is checked"), "LOOK": (0, "likewise, of one that may do anything")}
 NEWER = {"IP_LOCAL_PORT_RANGE": 51}  # options of Linux that headers in use do not have yet
@@ -44,14 +51,15 @@ def program(record: Record, column: Column, clauses: Clauses, manuals: Sequence[
     body = [*declarations(calls), "", "start();", *enter, *calls.lines, "", "finish(failures ? 1 : 0);"]
     code = "\n".join(body)
     helpers = "\n\n".join(chosen(f"{code} lost before after"))
+    used = " ".join(words(f"{code} {helpers}"))
     return template().render(
         head=list(head(record, column, clauses, transcript)), body=body, patience=patience(transcript),
         errnos=sorted(set(re.findall(r"(?:failed\(|errno == |_attempt == )(E[A-Z0-9]+)", code))),
         options=[(name, number) for name, number in NEWER.items() if name in words(code)],
         macros=[(name, *MACROS[name]) for name in MACROS if name in calls.macros],
-        room=calls.spelling.room if "ROOM" in words(helpers) else 0,
-        headers=sorted({*HEADERS, *re.findall(r"^#include <(.+)>", helpers, re.MULTILINE)}),
-        helpers=re.sub(r"^#include <.+>\n", "", helpers, flags=re.MULTILINE))
+        bytes=calls.spelling.bytes if "BYTES" in words(helpers) else 0,
+        headers=sorted({*HEADERS, *(one for one, names in HEADERS_OF.items() if re.search(rf"\b({names})", used))}),
+        helpers=helpers)
 
 
 @cache
@@ -105,7 +113,7 @@ def filled(text: str, indent: str) -> list[str]:
 def declarations(calls: Calls) -> Iterator[str]:
     """One line, or several, for each type."""
     for kind, names in (("int", [*calls.spelling.sockets.values(), *dict.fromkeys(calls.attempts.values())]),
-                        ("static struct caller", calls.spelling.threads.values()),
-                        ("static struct name", calls.spelling.addresses)):
+                        ("static Caller", calls.spelling.threads.values()),
+                        ("static Address", calls.spelling.addresses)):
         if names:
             yield from textwrap.wrap(f"{kind} {', '.join(names)};", WIDTH - 4, subsequent_indent=" " * len(kind + " "))

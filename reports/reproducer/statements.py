@@ -17,7 +17,7 @@ from specs.verbs import VERBS
 
 MAKES_PATH = ("file", "mkdir", "mkfifo", "symlink", "declare")
 
-EVENTS = ("POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLNVAL", "POLLRDHUP")  # in the order of poll_one()
+EVENTS = ("POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLNVAL", "POLLRDHUP")  # as in show_events()
 OF_ADDRESS = frozenset({"name", "host", "port"})  # fields that speak of an address
 WIDTH = 114  # of a line of main()
 
@@ -35,7 +35,7 @@ class Request:
         self.operands = dict(zip(["name", *known][:len(places)], places, strict=True)) | operands
         if not self.operands.keys() <= {"name", *known}:
             raise KeyError(verb)
-        self.received = ""  # the variable that takes the address which comes back
+        self.variable = ""  # a pointer to that that takes the address which comes back
 
     @property
     def form(self) -> str:
@@ -53,8 +53,12 @@ class Request:
 
     def receiver(self, name: str) -> str:
         address = self.entry.observed.get("name", "") if self.entry.observed["ret"] == "ok" else ""
-        self.received = "&" + self.spelling.receiver(name, self.verb.name, address)
-        return self.received
+        self.variable = "&" + self.spelling.receiver(name, self.verb.name, address)
+        return self.variable
+
+    def received(self, _: str) -> str:
+        """The variable of the address, behind the call."""
+        return self.variable
 
 
 @dataclass(frozen=True)
@@ -150,13 +154,17 @@ class Calls:
     def call(self, request: Request, macro: str, need: bool = False) -> None:
         """Write a call; one that is needed is a precondition."""
         entry = request.entry
-        text = f"{macro}({request.written(request.form)})"
+        made, _, then = request.written(request.form).partition("; ")
         line = f" /* line {self.case.steps[entry.step].line} */" if entry.step is not None else ""
-        self.lines.append((f"need({text} {reached(request)});" if need else f"{text};") + line)
+        fields = events_needed(entry) if need else ""
+        made = f"{macro}({made})"
+        self.lines.append((f"need({made} {reached(request)});" if need and not fields else f"{made};") + line)
+        self.lines += [f"{then};"] if then else []
+        self.lines += [f"need(value {reached(request)} && {fields});"] if fields else []
         self.macros.add(macro)
         self.needs_folder |= request.verb.name in MAKES_PATH
-        if request.received and entry.observed["ret"] == "ok":
-            self.last[request.verb.name, entry.subject] = request.received
+        if request.variable and entry.observed["ret"] == "ok":
+            self.last[request.verb.name, entry.subject] = request.variable
 
 
 class Condition:
@@ -201,15 +209,15 @@ class Condition:
         """Of one field that came back, as the judge has it."""
         if key not in OF_ADDRESS:
             return gave(key, wanted)
-        told = self.request.received
+        told = self.request.variable
         if wanted == "unchanged":
-            unchanged = "same({}, {})" if key == "name" else "port({}) == port({})"
+            unchanged = "same({}, {})" if key == "name" else "port_of({}) == port_of({})"
             return unchanged.format(told, self.before) if self.before else "0"
         any_host = (key, wanted) == ("host", "chosen")
         hosts = WILDCARD if any_host else {"loopback": LOOPBACK, "wildcard": WILDCARD}.get(wanted, ())
         starts = [f'starts({told}, "{"inet6" if ":" in host else "inet"}:{host}:")' for host in hosts]
-        words = {"chosen": f"port({told}) != 0", "none": f"port({told}) == 0", "unnamed": f'spelt({told}, "unnamed")',
-                 "abstract": f'starts({told}, "abstract:")'}
+        words = {"chosen": f"port_of({told}) != 0", "none": f"port_of({told}) == 0",
+                 "unnamed": f'reads({told}, "unnamed")', "abstract": f'starts({told}, "abstract:")'}
         if any_host:
             return f"!({' || '.join(starts)})"
         if starts or wanted in words:
@@ -240,9 +248,13 @@ def reached(request: Request) -> str:
     ret = entry.observed["ret"]
     if entry.step is None and ret.startswith("E"):
         return f"== -1 && errno == {request.spelling.number(ret)}"
-    if entry.given and "revents" in entry.observed:
-        return f"{returns(request)} && {gave('revents', entry.observed['revents'].split(','))}"
     return returns(request)
+
+
+def events_needed(entry: Entry) -> str:
+    """The events that a fixture's poll() reported; nothing of any other call."""
+    is_needed = entry.given and entry.observed["ret"] == "ok" and "revents" in entry.observed
+    return gave("revents", entry.observed["revents"].split(",")) if is_needed else ""
 
 
 def is_operand(word: str) -> bool:

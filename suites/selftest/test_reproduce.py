@@ -26,7 +26,7 @@ from reports.common import results
 from reports.common.results import Column
 from reports.html import page
 from reports.reproducer import lab_setup, statements
-from reports.reproducer.c_expr import Spelling
+from reports.reproducer.c_expr import CALLS, FACILITIES, HELPERS, PARAGRAPHS, Spelling, chosen
 from reports.reproducer.program import program as c_program
 from specs import load
 from specs.foresee import Foreseen
@@ -45,9 +45,9 @@ COMPILER = ("cc", "-std=c99", "-Wall", "-Wextra", "-pedantic")
 LIMIT_S = 300.0
 WAIT_S = 0.2  # a case of a file that took longer waits for something
 TOGETHER = 12  # cases that wait, at a time
-PRINTED = re.compile(r".+? = (?P<value>-1 E\w+|-?\d+|blocks|crashed)(?: \{(?P<fields>.*)\})?(?: after [\d.]+ s)?"
-                     r"(?:   <- .*)?")
-POSITIVE = [name for name, verb in VERBS.items() if verb.success == ">= 0"]  # which return a descriptor or a count
+PRINTED = re.compile(r".+? = (?P<value>-1 E\w+|-?\d+|blocks|crashed)(?: after [\d.]+ s)?"
+                     r"(?:, (?P<fields>.*?))?(?:   <- .*)?")
+POSITIVE = ["probe", *(name for name, verb in VERBS.items() if verb.success == ">= 0")]  # a descriptor, a count, events
 HOSTILE = '*/ int x = "%s%n\\";??/\n#error \u2028 /*'
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler cc")
@@ -286,24 +286,24 @@ def test_state_that_is_not_reached_has_a_status_of_its_own(tmp_path: Path) -> No
     program = built(made(PAIR, ("recv one", "EAGAIN", "EAGAIN")), tmp_path)
     status, output = run(program, "sh", "-c", 'ulimit -n 4; exec "$0"')
     assert status == 2
-    assert output.endswith("\n\nnot reached: make_pair(AF_UNIX, SOCK_STREAM, &one, &other) = -1 EMFILE\n")
+    assert output.endswith("\n\nnot reached: socketpair(AF_UNIX, SOCK_STREAM, 0, ends) = -1 EMFILE\n")
 
 
 @pytest.mark.parametrize(("expect", "status"), [("blocks", 0), (["EAGAIN", "blocks"], 0), ("EAGAIN", 1), ("", 2)])
 def test_call_that_does_not_return_blocks(expect: str, status: int, tmp_path: Path) -> None:
     told, output = run(built(made(PAIR, ("recv one", "blocks", expect)), tmp_path))
-    assert (told, "receive(one, 0) = blocks" in output) == (status, True)
+    assert (told, "recv(one, data, sizeof data, 0) = blocks" in output) == (status, True)
 
 
 def test_crash_is_told(tmp_path: Path) -> None:
     program = built(made(PAIR, ("recv one", "ok", "ok")), tmp_path)
     with subprocess.Popen([str(program)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        while not process.stdout.readline().startswith("make_pair"):  # then the next call has begun, or begins
+        while not process.stdout.readline().startswith("socketpair"):  # then the next call has begun, or begins
             pass
         process.send_signal(signal.SIGSEGV)
         output = process.stdout.read()
-    assert (process.returncode, "receive(one, 0) = crashed" in output) == (1, True)
+    assert (process.returncode, "recv(one, data, sizeof data, 0) = crashed" in output) == (1, True)
 
 
 def test_text_of_a_target_is_no_code(tmp_path: Path) -> None:
@@ -371,6 +371,38 @@ def test_verb_refuses_in_one_line(refuse: Report, tmp_path: Path) -> None:
 
 
 # --- what it is made of -------------------------------------------------------------------------------------
+
+FUNCTION = re.compile(r"^static (?:[\w *]*[ *])?(\w+)\(", re.MULTILINE)
+ON_ITS_OWN = {"accept_all", "exchange", "declares", "wait_devpoll"}  # which the agent in C does not make
+
+
+def test_every_function_of_calls_c_is_used_by_the_agent_in_c() -> None:
+    agent_in_c = (targets.HERE / "agent.c").read_text(encoding="utf-8")
+    functions = set(FUNCTION.findall(CALLS))
+    assert functions - {name for paragraph in chosen(agent_in_c) for name in FUNCTION.findall(paragraph)} == set()
+    assert functions & set(FUNCTION.findall(agent_in_c)) == set()
+
+
+def test_call_of_a_reproducer_is_that_of_the_agent_in_c() -> None:
+    """The functions that a form calls are libc's or those of calls.c, but for verbs that the agent in C has not."""
+    own, shared = set(FUNCTION.findall(HELPERS)), set(FUNCTION.findall(CALLS))
+    assert own & shared == set()
+    called = {name for verb in VERBS.values() for form in (verb.c, *verb.c_with.values())
+              for name in re.findall(r"\b(\w+)\(", form.partition("; ")[0])} | {f"wait_{name}" for name in FACILITIES}
+    assert called & own == ON_ITS_OWN
+    assert {name for name in called if name.startswith("wait_")} - shared == {"wait_devpoll"}
+
+
+def test_helpers_are_text_of_their_files() -> None:
+    record = made(("socket c domain=AF_INET type=SOCK_STREAM", "ok", ""),
+                  ("connect c inet:127.0.0.1:1 thread=t landlock=LANDLOCK_ACCESS_NET_CONNECT_TCP", "ok", ""),
+                  ("pthread_join t", "EACCES", "EACCES"))
+    text = c_program(record, COLUMN, clauses(), profile("linux").manuals)
+    head, _, helpers = text.partition("    return unnamed;\n}\n\n")
+    pasted = helpers.partition("\n\n#ifndef MAIN")[0].split("\n\n")
+    assert head
+    assert [one for one in pasted if one not in map(str.strip, PARAGRAPHS)] == []
+    assert {"run_restricted", "run_connect", "join_connect"} < set(FUNCTION.findall(helpers))
 
 
 def test_every_verb_of_the_agent_can_be_written() -> None:
