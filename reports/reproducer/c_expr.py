@@ -36,11 +36,11 @@ SUFFIX = {"getsockname": "name", "getpeername": "peer", "accept": "from", "recvf
 
 BYTES = 256  # bytes of an address, where no case claims more
 LARGEST_CLAIM = 1 << 16  # of namelen, for which there is really a buffer
-LONGEST_LITERAL = 2000  # bytes; C99 promises 4095, and the call around it stands in one, too
+LONGEST_LITERAL = 2000  # bytes; C99 promises 4095, and the call around it is in one, too
 
 
 class Spelling:
-    """What the words of one program stand for; ValueError: a word is none that a request has.
+    """The variables of one program, and its words as C; ValueError: a word is none that a request has.
 
     sockets, threads: name -> variable. addresses: variables, in the order in which addresses come back.
     bytes: those that the largest address takes. has_path: whether one is a path.
@@ -66,7 +66,7 @@ class Spelling:
         return self.threads.setdefault(name, variable(f"{name}-thread"))
 
     def receiver(self, name: str, verb: str, address: str) -> str:
-        """A new variable for the address that comes back; from here on it stands for that, and for its port."""
+        """A new variable for the address that comes back; later calls use it for the address, and for its port."""
         stem = f"{self.new(name)}_{SUFFIX[verb]}"
         number = sum(re.fullmatch(rf"{stem}[0-9]*", one) is not None for one in self.addresses)
         found = stem + (str(number + 1) if number else "")

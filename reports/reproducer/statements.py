@@ -35,7 +35,7 @@ class Request:
         self.operands = dict(zip(["name", *known][:len(places)], places, strict=True)) | operands
         if not self.operands.keys() <= {"name", *known}:
             raise KeyError(verb)
-        self.variable = ""  # a pointer to that that takes the address which comes back
+        self.variable = ""  # a pointer to the variable of the address that comes back
 
     @property
     def form(self) -> str:
@@ -57,7 +57,7 @@ class Request:
         return self.variable
 
     def received(self, _: str) -> str:
-        """The variable of the address, behind the call."""
+        """The same variable, behind the call."""
         return self.variable
 
 
@@ -209,21 +209,21 @@ class Condition:
         """Of one field that came back, as the judge has it."""
         if key not in OF_ADDRESS:
             return gave(key, wanted)
-        told = self.request.variable
+        came = self.request.variable
         if wanted == "unchanged":
             unchanged = "same({}, {})" if key == "name" else "port_of({}) == port_of({})"
-            return unchanged.format(told, self.before) if self.before else "0"
+            return unchanged.format(came, self.before) if self.before else "0"
         any_host = (key, wanted) == ("host", "chosen")
         hosts = WILDCARD if any_host else {"loopback": LOOPBACK, "wildcard": WILDCARD}.get(wanted, ())
-        starts = [f'starts({told}, "{"inet6" if ":" in host else "inet"}:{host}:")' for host in hosts]
-        words = {"chosen": f"port_of({told}) != 0", "none": f"port_of({told}) == 0",
-                 "unnamed": f'reads({told}, "unnamed")', "abstract": f'starts({told}, "abstract:")'}
+        starts = [f'starts({came}, "{"inet6" if ":" in host else "inet"}:{host}:")' for host in hosts]
+        words = {"chosen": f"port_of({came}) != 0", "none": f"port_of({came}) == 0",
+                 "unnamed": f'reads({came}, "unnamed")', "abstract": f'starts({came}, "abstract:")'}
         if any_host:
             return f"!({' || '.join(starts)})"
         if starts or wanted in words:
             return words.get(wanted) or f"({' || '.join(starts)})"
         address = self.transcript.names.get(wanted) or own_name(wanted, self.transcript) or wanted
-        return f"same({told}, {self.request.spelling.address(address)})"
+        return f"same({came}, {self.request.spelling.address(address)})"
 
 
 def gave(key: str, wanted: Any) -> str:
