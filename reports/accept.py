@@ -17,21 +17,14 @@ from reports.common.aggregate import Clauses
 from reports.common.results import Run, first_n, plural, read
 from reports.common.wording import visible
 from specs import baseline, load
-from specs.judge import (
-    Judgement,
-    is_errno,
-    judge,
-    lateness,
-    matches,
-    observations,
-    of_checks,
-    part,
-    reached,
-    ret_of,
-    spell_departure,
-)
+from specs.baseline import observations
+from specs.checks import of_checks
+from specs.judge import Judgement, judge
 from specs.model import BOUNDS, Case, Check, Deviation, Entry, Observations, Profile, Transcript
+from specs.outcomes import is_errno, lateness, matches, part, ret_of
+from specs.reached import reached
 from specs.record import Unreadable
+from specs.words import spell_departure
 
 FOLDER = load.HERE / "platforms"
 UNTESTED = ("unsupported", "unresolved")
@@ -191,7 +184,7 @@ def undeclared(judged: Iterable[JudgedCase]) -> list[Undeclared]:
                         declarable(one.check, one.entry, played.transcript) for verdict, one in seen]
             alike = outcomes.count(outcomes[0]) == len(outcomes)
             outcome = None if None in outcomes else outcomes[0] if alike else outcomes
-            departure = spell_departure(case, wrong)
+            departure = spell_departure(wrong.entry, wrong.check.allowed)
             key = (clause, json.dumps(outcome or departure, sort_keys=True))
             line = case.steps[wrong.step].line
             given = wrong.entry.observed["ret"]

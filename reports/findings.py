@@ -15,9 +15,10 @@ from reports.common.results import Column, Results, gather, plural
 from reports.common.tables import Table
 from reports.common.wording import again, citations, departure, expectation, untimely
 from specs import load
-from specs.judge import is_errno, is_timed, matches, normalised, spell_allowed, spell_observed, spell_time
 from specs.model import Allowed, declared_at
+from specs.outcomes import is_errno, is_timed, matches, normalise
 from specs.record import Declared, PlayedStep, Record
+from specs.words import spell_allowed, spell_observed, spell_time
 
 NATIVE = "native"  # the target beside which others are printed
 # The most serious first; last, what a manual documents or leaves to the platform.
@@ -182,4 +183,4 @@ def expected(step: PlayedStep) -> str:
 def outcome(step: PlayedStep, record: Record) -> str:
     """What a call returned; its time, which is another in every run, only if it is checked."""
     timed = any(is_timed(step.allowed(clause)) for clause in step.expected)
-    return spell_observed(normalised(step.observed, record.names)) + (spell_time(step.seconds) if timed else "")
+    return spell_observed(normalise(step.observed, record.names)) + (spell_time(step.seconds) if timed else "")

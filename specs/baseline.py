@@ -1,4 +1,4 @@
-"""What a platform answers where no document obliges it, as a file has it.
+"""What a platform answers where no document obliges it: of one run, and as a file records it.
 
 A baseline is JSON lines: a header, then a line for each outcome of each scenario. `reports accept` writes it.
 """
@@ -6,12 +6,16 @@ A baseline is JSON lines: a header, then a line for each outcome of each scenari
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from specs.model import Baseline, Observations, SpecError
+from specs.model import Baseline, Case, Clause, Entry, Observations, Profile, SpecError, Transcript
+from specs.outcomes import normalise
+from specs.reached import only_observed
+from specs.words import spell_observed
 
 FOLDER = Path(__file__).parent / "baselines"
 
@@ -91,3 +95,75 @@ def text(platform: str, systems: Iterable[str], found: Baseline) -> str:
     lines += [Line(scenario, sorted(variants), msgspec.json.decode(gave))
               for (scenario, gave), variants in sorted(alike.items())]
     return "".join(msgspec.json.encode(line).decode() + "\n" for line in lines)
+
+
+# --- a run compared with it ---------------------------------------------------------------------------------
+
+
+class Drift(NamedTuple):
+    """The first observation that differs, its step's index, and what the baseline has of it."""
+
+    step: int
+    entry: Entry
+    recorded: str
+
+
+class Comparison(NamedTuple):
+    """ends_alike: the run ends before its last step, as one that the baseline has."""
+
+    drift: Drift | None = None
+    ends_alike: bool = False
+
+
+def compare(case: Case, transcript: Transcript, clauses: Mapping[str, Clause], profile: Profile) -> Comparison:
+    """The run against the nearest of those that the platform's baseline has of the case.
+
+    A case whose calls the target lacks says nothing, and one that ended in a crash says that.
+    """
+    recorded = profile.baseline.get(case.id, ())
+    if not recorded or (transcript.ended and transcript.ended[0] in ("unsupported", "crashed")):
+        return Comparison()
+    seen = observations(case, transcript, clauses, profile.manuals)
+    if seen in recorded:
+        return Comparison(ends_alike="unresolved" in seen)
+    first, nearest = max(((differs_at(seen, one), one) for one in recorded), key=lambda pair: pair[0])
+    entry, number = transcript.of_step(first), str(first + 1)
+    return Comparison(Drift(first, entry, nearest.get(number, "nothing")) if entry and number in seen else None)
+
+
+def differs_at(seen: Observations, recorded: Observations) -> int:
+    """The index of the first step that two runs of a case differ in; behind the last where no step differs."""
+    numbers = sorted(int(number) for number in seen.keys() | recorded.keys() if number.isdecimal())
+    differing = (number - 1 for number in numbers if seen.get(str(number)) != recorded.get(str(number)))
+    return next(differing, max(numbers, default=0))
+
+
+def surveys(case: Case, index: int, transcript: Transcript, clauses: Mapping[str, Clause],
+            manuals: Sequence[str]) -> bool:
+    """Whether a step has clauses, and none of them binds a platform with these manuals."""
+    checks = case.steps[index].checks
+    return (bool(checks) and not only_observed(case, index, transcript)
+            and all(clauses[check.clause].force(manuals) == "survey" for check in checks))
+
+
+def is_observation(case: Case, index: int, transcript: Transcript, clauses: Mapping[str, Clause],
+                   manuals: Sequence[str]) -> bool:
+    """Whether nothing is required of a step, so that its outcome is recorded; of a probe it depends on the moment."""
+    return case.steps[index].verb != "probe" and (
+        only_observed(case, index, transcript) or surveys(case, index, transcript, clauses, manuals))
+
+
+def observations(case: Case, transcript: Transcript, clauses: Mapping[str, Clause],
+                 manuals: Sequence[str]) -> Observations:
+    """What a case gave where nothing is required, by step number; and that a state was not reached after that.
+
+    Where something is required, what a baseline has excuses only a state to which an observation led.
+    """
+    made = [entry for entry in transcript.entries if entry.step is not None]
+    found = {str(entry.step + 1): spell_observed(normalise(entry.observed, transcript.names)) for entry in made
+             if entry.step is not None and is_observation(case, entry.step, transcript, clauses, manuals)}
+    free = all(clauses[clause].force(manuals) == "survey" for clause in case.clauses)
+    led = free or any(entry.step is not None and surveys(case, entry.step, transcript, clauses, manuals)
+                      for entry in made)
+    lost = led and transcript.ended is not None and transcript.ended[0] == "unresolved"
+    return found | ({"unresolved": ""} if lost else {})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from specs.judge import is_errno
 from specs.model import Case, Profile
+from specs.outcomes import is_errno
 
 
 class Foreseen(NamedTuple):

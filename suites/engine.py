@@ -12,8 +12,8 @@ from fixtures import check, world
 from fixtures.targets import Agent, AgentError, Answer, Session, Unavailable
 from fixtures.world import Unresolved, Unsupported, World
 from specs.foresee import Foreseen
-from specs.judge import only_observed
 from specs.model import Case, Entry, Step, Transcript, Vocabulary
+from specs.reached import only_observed
 from specs.verbs import VERBS, waiting_for
 from suites.composed import Caller
 

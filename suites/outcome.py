@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.targets import FILE
-from specs.judge import spell_allowed, spell_timed
 from specs.model import FAILING, Clause, worst
 from specs.record import PlayedStep, Record
+from specs.words import spell_allowed, spell_timed
 
 MAX_LINES = 15  # of a failure's text
 RECORDS = pytest.StashKey[list[Record]]()  # of an item, for its report

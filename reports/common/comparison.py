@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from reports.common.results import Name
 from reports.common.wording import departures, untimely
-from specs.judge import normalised, spell_observed
 from specs.model import FAILING, PENDING
+from specs.outcomes import normalise
 from specs.record import Record
+from specs.words import spell_observed
 
 # The kinds of differences, the most urgent first, as in the report; the words of --fail-on.
 KINDS: Mapping[str, str] = {
@@ -67,7 +68,7 @@ def rank(record: Record) -> int:
 
 def outcomes(record: Record) -> list[object]:
     """The outcomes of the scenario's own steps; of their time, only whether it is within the bounds."""
-    return [(step.text, normalised(step.observed, record.names) if step.expected else step.ret,
+    return [(step.text, normalise(step.observed, record.names) if step.expected else step.ret,
              [untimely(step, clause) for clause in step.expected])
             for step in record.steps if step.line and step.verb != "probe"]
 
@@ -85,7 +86,7 @@ def probes(record: Record) -> dict[str, str]:
             (pending.add if step.ret in PENDING else pending.discard)(step.subject)
         elif step.observed.get("revents") or step.observed.get("ready"):
             pending.discard(step.subject)
-        values = normalised(step.observed, record.names)
+        values = normalise(step.observed, record.names)
         if step.observe and settled:
             found[step.text] = spell_observed(values)
         elif step.verb == "probe" and settled:

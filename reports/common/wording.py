@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from specs.judge import lateness, normalised, ret_of, spell_allowed, spell_declared, spell_timed
 from specs.model import Clause
+from specs.outcomes import lateness, normalise, ret_of
 from specs.record import Declared, PlannedStep, PlayedStep, Record
+from specs.words import spell_allowed, spell_declared, spell_timed
 
 GLYPHS: Mapping[str, str] = {
     "conforms": "✓", "deviates": "≠", "drifted": "↯", "recorded": "○", "fails": "✗", "stale": "!", "crashed": "‼",
@@ -44,7 +45,7 @@ def departures(record: Record) -> list[tuple[str, str, str]]:
 def departure(step: PlayedStep, clause: str, names: Mapping[str, str]) -> str:
     """What a check observed, if the clause does not name it: an errno or the returned fields, and `too late`."""
     expected, late = step.allowed(clause), untimely(step, clause)
-    fields = {key: item for key, item in normalised(step.observed, names).items() if key != "ret"}
+    fields = {key: item for key, item in normalise(step.observed, names).items() if key != "ret"}
     if step.ret in [ret_of(one) for one in expected if isinstance(one, str) or "errno" in one or not fields]:
         return f"{step.ret} {late}" if late else ""
     if "error" in expected and step.ret.startswith("E"):

@@ -10,10 +10,12 @@ from urllib.parse import quote
 
 from reports.common.aggregate import Clauses
 from reports.reproducer.c_expr import READY, Spelling, comment, literal, variable
-from specs.judge import LOOPBACK, WILDCARD, is_errno, only_observed, own_name, spell_allowed, spell_observed
 from specs.model import BOUNDS, Allowed, Case, Check, Entry, Transcript, seconds_of
+from specs.outcomes import LOOPBACK, WILDCARD, is_errno, own_name
+from specs.reached import only_observed
 from specs.record import Unreadable
 from specs.verbs import VERBS
+from specs.words import spell_allowed, spell_observed
 
 MAKES_PATH = ("file", "mkdir", "mkfifo", "symlink", "declare")
 

@@ -19,8 +19,10 @@ import pytest
 from fixtures import targets
 from specs import load
 from specs.foresee import foresee
-from specs.judge import is_errno, judge, matches, reached
+from specs.judge import judge
 from specs.model import Case, Check, Entry, Profile, Transcript
+from specs.outcomes import is_errno, matches
+from specs.reached import reached
 from suites import engine
 from suites.selftest import faulty
 from suites.selftest.house import ROOT, cases, clauses

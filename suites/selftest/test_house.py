@@ -25,9 +25,10 @@ from fixtures.targets import Answer
 from reports import __main__ as reports
 from reports import bugs
 from specs import baseline, load, networks, peers, schema, upgrade, verbs
-from specs.judge import is_observation, matches
+from specs.baseline import is_observation
 from specs.model import Bug, Deviation, Entry, Step, Transcript
 from specs.networks import TABLE
+from specs.outcomes import matches
 from specs.verbs import VERBS
 from suites.composed import COMPOSED
 from suites.selftest.house import PLATFORMS, ROOT, SCENARIOS, SELFTEST, below, cases, cases_of, clauses, profiles

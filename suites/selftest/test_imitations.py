@@ -25,9 +25,10 @@ from fixtures.checked import INTERNET
 from fixtures.targets import Session, Target
 from specs import load
 from specs.foresee import foresee
-from specs.judge import judge, spell_observed
+from specs.judge import judge
 from specs.model import FAILING, Case
 from specs.record import Record
+from specs.words import spell_observed
 from suites import engine
 from suites.selftest import house, imitations
 

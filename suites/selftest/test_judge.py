@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from specs.baseline import observations
 from specs.foresee import Foreseen, foresee
-from specs.judge import Judgement, judge, matches, observations, spell_allowed, spell_observed, spell_timed
+from specs.judge import Judgement, judge
 from specs.model import (
     VERDICTS,
     Allowed,
@@ -32,6 +33,8 @@ from specs.model import (
     Withdrawal,
     worst,
 )
+from specs.outcomes import matches
+from specs.words import spell_allowed, spell_observed, spell_timed
 
 A, B = "illumos.EISCONN", "illumos.EALREADY"
 MAY, FREE, FOREIGN = "posix.may", "survey.state", "windows.WSAEINVAL"

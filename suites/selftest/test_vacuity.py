@@ -12,8 +12,10 @@ import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from specs.judge import Made, is_errno, is_timed, of_check, ret_of
+from specs.checks import of_check
 from specs.model import Check, Entry, Step, Transcript
+from specs.outcomes import is_errno, is_timed, ret_of
+from specs.reached import Made
 from suites.selftest.house import cases, clauses, profiles
 
 CLAUSES = clauses()
