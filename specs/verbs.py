@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ class Verb:
     one_of: tuple[str, ...] = ()
     returns: tuple[str, ...] = ()
     judged: bool = True
-    waits: str = ""
+    waits: tuple[str, ...] = ()
+    lacking: str = ""
     c: str = ""
     c_with: Mapping[str, str] = field(default_factory=dict)
     success: str = "== 0"
@@ -81,6 +83,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 VERBS = read(yaml.load(FILE.read_text(encoding="utf-8"), LOADER))  # noqa: S506 it is a safe one
 
 
+@cache
 def waiting_for(what: str) -> tuple[str, ...]:
-    """The verbs in which a case waits for something: timer or queue."""
-    return tuple(name for name, verb in VERBS.items() if verb.waits == what)
+    """The verbs in which a case waits for something: timer, queue, error or compiler."""
+    return tuple(name for name, verb in VERBS.items() if what in verb.waits)

@@ -16,8 +16,7 @@ import pytest
 from specs import load
 from specs.model import FAILING, Case
 from specs.record import Record
-from suites import engine
-from suites.items import SCHEDULE
+from suites.items import SCHEDULE, vocabulary
 from suites.outcome import attach, failure_text
 
 EXAMPLES = 25  # of each drawn test on each target
@@ -57,7 +56,7 @@ class Drawn:
     def case(self, text: str) -> Case:
         file = self.item.nodeid.partition("::")[0]
         content = load.parse(text, f"{file} (drawn)")
-        (case,) = load.cases_of(content, file, self.schedule.clauses, engine.vocabulary())
+        (case,) = load.cases_of(content, file, self.schedule.clauses, vocabulary())
         if f"{file}::{case.scenario}" != scenario_of(self.item):
             raise ValueError(f"{self.item.nodeid} draws a scenario named {case.scenario}")
         return case

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from fixtures import world
 from specs import load
-from specs.model import Case, Clause, SpecError, label
+from specs.model import Case, Clause, SpecError, Vocabulary, label
 from specs.record import Record
-from suites import engine
 from suites.outcome import UnexpectedVerdict, attach, failure_text, raise_outcome
 from suites.schedule import Schedule
 
@@ -20,13 +20,18 @@ SCHEDULE = pytest.StashKey[Schedule]()
 KINDS = ("domain", "type")  # axes whose values are marks
 
 
+def vocabulary() -> Vocabulary:
+    """The words that scenarios may use because a fixture defines them."""
+    return Vocabulary({word: world.operands_of(word) for word in world.FIXTURES}, world.ADDRESSES)
+
+
 class ScenarioFile(pytest.File):
     """One YAML file of scenarios."""
 
     def collect(self) -> Iterator[CaseItem]:
         schedule = self.config.stash[SCHEDULE]
         try:
-            cases = load.cases(self.path, schedule.clauses, engine.vocabulary())
+            cases = load.cases(self.path, schedule.clauses, vocabulary())
         except SpecError as error:
             raise self.CollectError(str(error)) from None
         for case in cases:

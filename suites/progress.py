@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import pytest
 
 from specs.record import Target
-from suites import engine
 from suites.items import CaseItem
 from suites.schedule import Schedule
+from suites.timeouts import TIMER_TIMEOUT_S
 
 
 class Progress:
@@ -36,6 +36,6 @@ class Progress:
             return
         left = self.schedule.waiting()
         if left:
-            seconds = max(0.0, self.begun + engine.TIMER_PATIENCE_S - time.monotonic())
+            seconds = max(0.0, self.begun + TIMER_TIMEOUT_S - time.monotonic())
             self.terminal.write_line(f"waiting for {left} cases; the longest timer ends within {seconds:.0f} s")
             self.told = True

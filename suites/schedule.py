@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+from fixtures import check
 from fixtures.targets import Session, Target
 from specs import baseline, load, record
 from specs.foresee import foresee
@@ -14,6 +15,8 @@ from specs.judge import judge
 from specs.model import Case, Clause, Profile, SpecError
 from specs.record import Record
 from suites import engine
+from suites.capability import DEFAULT_NETNS, netns_of
+from suites.timeouts import has_timer, is_slow
 
 DRIFT_PLAYS = 3  # of a case; what it gives in all of them has drifted
 SLOW_S = 0.9  # a call that takes as long has waited for something: a SYN is sent again after a second
@@ -51,7 +54,7 @@ class Schedule:
 
     def open(self) -> dict[str, record.Target]:
         """Start every target, all at once; what each says of itself."""
-        for opened in [self.pools[name].submit(engine.make_ready, session) for name, session in self.sessions.items()]:
+        for opened in [self.pools[name].submit(check.make_ready, session) for name, session in self.sessions.items()]:
             opened.result()
         for name, session in self.sessions.items():
             if self.profiles[name] is PENDING and session.greeting:
@@ -89,7 +92,7 @@ class Schedule:
     # cases
 
     def turn(self, case: Case, target: str) -> Turn:
-        return Turn(case, target, engine.waits(case, foresee(case, self.profiles[target])))
+        return Turn(case, target, is_slow(case, foresee(case, self.profiles[target])))
 
     def submit(self, turns: Collection[Turn]) -> None:
         """Let as many targets at once as there are processors play their cases; a slow one holds up no other."""
@@ -121,7 +124,7 @@ class Schedule:
         for turn in turns:
             later.setdefault((turn.case.file, turn.case.scenario), []).append(turn)
         begun: set[tuple[str, str]] = set()
-        self.begin(sorted((one for one in turns if one.waits), key=lambda one: not engine.has_timer(one.case)), begun)
+        self.begin(sorted((one for one in turns if one.waits), key=lambda one: not has_timer(one.case)), begun)
         for turn in turns:
             if turn.key in begun:
                 continue
@@ -138,7 +141,7 @@ class Schedule:
         space for one case at a time.
         """
         for turn in turns:
-            if turn.key not in begun and (turn.waits or engine.room_of(turn.case) == engine.MAIN):
+            if turn.key not in begun and (turn.waits or netns_of(turn.case) == DEFAULT_NETNS):
                 begun.add(turn.key)
                 self.pools[turn.target].submit(self.settle, turn, True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from specs import load
 from specs.model import Case, Clause, Profile
-from suites import engine
+from suites.items import vocabulary
 
 SELFTEST = Path(__file__).parent
 ROOT = SELFTEST.parent.parent
@@ -30,7 +30,7 @@ def clauses() -> Mapping[str, Clause]:
 
 @functools.cache
 def cases_of(path: Path) -> list[Case]:
-    return load.cases(path, clauses(), engine.vocabulary())
+    return load.cases(path, clauses(), vocabulary())
 
 
 @functools.cache

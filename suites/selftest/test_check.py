@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +16,8 @@ from fixtures.world import Unresolved, Unsupported, World, full_queue
 from specs import load
 from specs.foresee import Foreseen
 from suites import check as command
-from suites import engine
 from suites.selftest import house
+from suites.timeouts import Timeouts
 
 MINIATURE = Path(__file__).parent / "miniature.py"
 Answer = targets.Answer
@@ -269,13 +268,11 @@ def test_an_error_that_never_comes_is_waited_for_no_longer_than_a_call_that_bloc
     errors: int | None, longer: bool
 ) -> None:
     checked = Checked(errors=errors)
-    session = SimpleNamespace(checked=checked, check_lock=threading.Lock(), worlds=dict, absent=str,
-                              target=SimpleNamespace(patience=2.0))
     case = next(case for case in house.cases_of(house.ROOT / "suites/datagram/unreachable.yaml"))
-    play = engine.Play(case, None, session, Foreseen())  # type: ignore[arg-type]
-    (step,) = (step for step in case.steps if step.verb == "poll")
-    assert (play.patience("poll", step) > session.target.patience) is longer
-    assert play.patience("connect", case.steps[1]) > session.target.patience
+    timeouts, world = Timeouts(case, 2.0, Foreseen()), World(lambda *_: Answer("ok"), case.axes, {}, str, checked)
+    (poll,) = (index for index, step in enumerate(case.steps) if step.verb == "poll")
+    assert (timeouts.of_step(poll, case.steps[poll], world) > timeouts.usual) is longer
+    assert timeouts.of_step(1, case.steps[1], world) > timeouts.usual
 
 
 @pytest.mark.parametrize(("revents", "peer", "lingers"), [

@@ -14,8 +14,9 @@ from specs import load
 from specs.foresee import foresee
 from specs.model import Case, Profile
 from specs.record import Record
-from suites import engine, schedule
+from suites import schedule
 from suites.selftest import house
+from suites.timeouts import is_slow
 
 TARGETS = targets.choose(load.targets(targets.FILE), ["native", "musl", "i386"])
 # What each run chooses anew: paths, ports, and the identifier of an echo with its checksum (RFC 792).
@@ -56,7 +57,7 @@ def test_each_case_goes_as_on_native(name: str, sessions: dict[str, Session]) ->
 
     compared, different = 0, []
     for case in house.cases():
-        if engine.waits(case, foresee(case, profile)) or any(step.verb == COMPILES for step in case.steps):
+        if is_slow(case, foresee(case, profile)) or any(step.verb == COMPILES for step in case.steps):
             continue
         ours, native = played(case, name), played(case, "native")
         compared += native.verdict != "unsupported"

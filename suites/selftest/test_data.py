@@ -21,6 +21,7 @@ from specs.model import FAILING, Case, Profile, Transcript
 from suites import engine
 from suites.selftest import faulty
 from suites.selftest.house import cases, clauses
+from suites.timeouts import is_slow
 
 # Scenarios in which a connection is made and no data is looked at, with the reason.
 CLOSED = "the listener closes before it accepts: nobody is at the other end"
@@ -71,7 +72,7 @@ class Altered:
         self.session.open()
         self.profile: Profile = load.profile(self.session.target.platform, clauses())
         self.waiting = {name: pool.submit(self.play, case, True) for name, case in chosen().items()
-                        if engine.waits(case, foresee(case, self.profile))}
+                        if is_slow(case, foresee(case, self.profile))}
 
     def play(self, case: Case, own: bool = False) -> Transcript:
         return engine.play(case, self.session, own, foresee(case, self.profile))

@@ -26,6 +26,7 @@ from specs.reached import reached
 from suites import engine
 from suites.selftest import faulty
 from suites.selftest.house import ROOT, cases, clauses
+from suites.timeouts import is_slow
 
 CLAUSES = clauses()
 ERRORS = [id_ for id_, clause in CLAUSES.items() if clause.file == "specs/clauses/errors.yaml"]
@@ -45,7 +46,7 @@ class Native:
         self.played: dict[str, Transcript] = {}
         self.waiting = {case.id: pool.submit(engine.play, case, self.session, True, foresee(case, self.profile))
                         for case in cases() if not set(ERRORS).isdisjoint(case.clauses)
-                        if engine.waits(case, foresee(case, self.profile))}
+                        if is_slow(case, foresee(case, self.profile))}
 
     def absent(self) -> set[str]:
         """Why the laboratory here lacks something that another machine's has."""

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import pytest
 
-from fixtures import targets, world
+from fixtures import check, targets, world
 from fixtures.checked import INTERNET
 from fixtures.targets import Session, Target
 from specs import load
@@ -31,6 +31,7 @@ from specs.record import Record
 from specs.words import spell_observed
 from suites import engine
 from suites.selftest import house, imitations
+from suites.timeouts import is_slow
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the layers are laid over Linux")
 
@@ -270,7 +271,7 @@ class Player:
 
     def __init__(self, target: Target) -> None:
         self.session = Session(target)
-        engine.make_ready(self.session)
+        check.make_ready(self.session)
         assert not self.session.unavailable
         self.profile = load.profile(target.platform, house.clauses())
 
@@ -285,7 +286,7 @@ class Player:
 
         slow_ones: any may wait, but for those whose networks have space for one at a time.
         """
-        slow = {case.id for case in cases if engine.waits(case, foresee(case, self.profile))
+        slow = {case.id for case in cases if is_slow(case, foresee(case, self.profile))
                 or (slow_ones and world.ROOMS.keys().isdisjoint(given(case)))}
         lost = 0
         with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -18,7 +18,8 @@ from fixtures import targets
 from fixtures.targets import Agent, Session, Target
 from specs import load
 from specs.model import Case, Profile
-from suites import engine, schedule
+from suites import schedule
+from suites.items import vocabulary
 
 ENTRIES = load.targets(targets.FILE)
 LAYERS = [name for name, entry in ENTRIES.items() if not targets.takes_parameter(entry)]
@@ -76,7 +77,7 @@ END_S = 20.0  # for processes to be gone
 
 
 def case(text: str) -> Case:
-    (made,) = load.cases_of(load.parse(text, "layer.yaml"), "layer.yaml", CLAUSES, engine.vocabulary())
+    (made,) = load.cases_of(load.parse(text, "layer.yaml"), "layer.yaml", CLAUSES, vocabulary())
     return made
 
 

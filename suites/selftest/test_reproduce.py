@@ -35,10 +35,11 @@ from specs.model import Entry, Profile
 from specs.networks import TABLE, commands_to
 from specs.record import SCHEMA, Header, Record, Suite, Target, Unreadable, decode
 from specs.verbs import VERBS
-from suites import engine, schedule
+from suites import schedule
 from suites.selftest import house
 from suites.selftest.house import clauses
 from suites.selftest.written import Report
+from suites.timeouts import is_slow
 
 FILE = os.environ.get("REPRODUCE", "")
 COMPILER = ("cc", "-std=c99", "-Wall", "-Wextra", "-pedantic")
@@ -70,7 +71,7 @@ def played() -> dict[str, bool]:
     if FILE:
         return {case: record.seconds > WAIT_S for case, (record, _) in told().items()}
     first = {(case.file, case.scenario): case for case in reversed(house.cases())}
-    return {case.id: engine.waits(case, Foreseen()) for case in reversed(first.values())}
+    return {case.id: is_slow(case, Foreseen()) for case in reversed(first.values())}
 
 
 @functools.cache

@@ -19,7 +19,9 @@ from fixtures.targets import Session, Target
 from specs import load
 from specs.model import Case, Citation, Clause, Profile
 from specs.record import Record
-from suites import engine, schedule
+from suites import schedule
+from suites.items import vocabulary
+from suites.timeouts import LOADED_FACTOR
 
 MINIATURE = Path(__file__).parent / "miniature.py"
 CLAUSES = {name: Clause(name, "It says so.", (Citation("illumos", "ERRORS", "shall"),), "clauses.yaml", 1)
@@ -43,7 +45,7 @@ scenarios:
 def case(client: str, text: str = TEXT, peer: str = "peer") -> Case:
     """The case in which the client, and the peer, have these names."""
     text = re.sub(r"(?<=: )peer\b", peer, re.sub(r"(?<=: )client\b", client, text))
-    (made,) = load.cases_of(load.parse(text, "toy.yaml"), "toy.yaml", CLAUSES, engine.vocabulary())
+    (made,) = load.cases_of(load.parse(text, "toy.yaml"), "toy.yaml", CLAUSES, vocabulary())
     return made
 
 
@@ -137,7 +139,7 @@ def test_call_that_is_not_foreseen_to_block_gets_more_patience(
     session = start(way, patience=0.2)
     found = run(session, BAD)
     assert (found.verdict, found.reason) == (verdict, reason)
-    assert found.seconds >= 0.2 * engine.PATIENCE_FACTOR
+    assert found.seconds >= 0.2 * LOADED_FACTOR
     assert len(pids(log)) == 1
 
 

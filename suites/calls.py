@@ -1,0 +1,53 @@
+"""The calls of one case: made on its agent, and written down with what they give."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from fixtures.targets import Agent, AgentError, Answer
+from specs.model import Entry, Transcript
+from suites.composed import Caller
+
+
+class Stop(Exception):
+    """The rest of a case cannot be played; why, as a verdict and a reason."""
+
+    def __init__(self, verdict: str, reason: str) -> None:
+        super().__init__(reason)
+        self.ended = verdict, reason
+
+
+class Calls:
+    """Makes the calls of one case, each of which becomes an entry of the transcript."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent, self.caller = agent, Caller(agent)
+        self.transcript = Transcript()
+
+    def make(self, entry: Entry, timeout: float) -> Answer:
+        """Make a call; its entry gets what it gives and how long it takes, in whole milliseconds.
+
+        Stop: it does not return in time, or the agent died.
+        """
+        started = time.monotonic()
+        answer = self.caller.call(entry.request, timeout)
+        seconds = round(time.monotonic() - started, 3)
+        self.transcript.entries.append(replace(entry, observed=answer.observed(), seconds=seconds))
+        if answer.ret == "crashed":
+            raise Stop("crashed", f"{entry.text}: {answer.reason}")
+        if answer.ret == "blocks":
+            raise Stop("unresolved", f"{entry.text} blocks")
+        return answer
+
+    def clean_up(self) -> None:
+        """Ready the agent for another case; one that dies when its sockets are closed has crashed."""
+        if not self.agent.alive:
+            return
+        try:
+            answer = self.agent.reset()
+        except AgentError:  # a call still blocks on a thread; another agent takes its place
+            return
+        if answer.ret == "crashed":
+            self.transcript.entries.append(Entry("reset", "reset", "", "reset", answer.observed()))
+            self.transcript.ended = ("crashed", f"reset: {answer.reason}")
