@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         found = targets.choose(load.targets(chosen.targets), chosen.target.split(","))
-    except (SpecError, KeyError, ValueError) as problem:
+    except (SpecError, ValueError) as problem:
         print(f"suites.check: {problem}", file=sys.stderr)
         return 2
     unavailable = False

@@ -16,8 +16,11 @@ import pytest
 from specs import baseline
 from specs.model import VERDICTS
 from specs.record import SCHEMA, Footer, Header, Line, Record, Suite, Target, decode, encode
+from suites.outcome import RECORDS
+from suites.shares import is_worker
 
 ROOT = Path(__file__).parent.parent
+HEADER = pytest.StashKey[Header]()  # of the result file, as the process that plays makes it
 SYSCTLS = ("net.ipv4.tcp_syn_retries", "net.ipv4.tcp_syn_linear_timeouts", "net.ipv4.ip_local_port_range",
            "net.ipv4.tcp_abort_on_overflow", "net.ipv4.tcp_syncookies", "net.core.somaxconn")
 
@@ -138,6 +141,15 @@ class Recording:
         for recorder in self.recorders.values():
             for line in recorder.summary():
                 terminalreporter.write_line(line)
+
+
+def lines_of(item: pytest.Item) -> list[str]:
+    """What an item gives the result file; of a worker the first that does gives it the header too."""
+    lines: list[Line] = [*item.stash.get(RECORDS, [])]
+    if lines and is_worker(item.config) and HEADER in item.config.stash:
+        lines.insert(0, item.config.stash[HEADER])
+        del item.config.stash[HEADER]
+    return [encode(line) for line in lines]
 
 
 def header(targets: Mapping[str, Target]) -> Header:

@@ -4,14 +4,40 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped,unused-ignore]
 
+from suites.collection import is_selftest
 from suites.items import CaseItem
 from suites.schedule import Schedule, Turn
 
 SHARES = "connect_shares"  # in a worker's input: how many shares there are; 1 where it plays all cases
+
+
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def is_distributed(config: pytest.Config) -> bool:
+    """Whether this process only gives work to others."""
+    return config.getoption("dist", "no") != "no" and not is_worker(config)
+
+
+def is_shared(config: pytest.Config) -> bool:
+    """Whether workers of pytest-xdist play scenarios as it gives them out by default, one share each."""
+    return config.getoption("dist") == "load" and not is_selftest(config)
+
+
+def configure(node: Any) -> None:
+    """Say to a worker how many shares there are; one with a Python of its own keeps the search path of that.
+
+    xdist gives a local worker the path of this Python, and leaves one alone that is not local.
+    """
+    if node.gateway.spec.python:
+        node.gateway.spec.popen = None
+    node.workerinput[SHARES] = node.workerinput["workercount"] if is_shared(node.config) else 1
 
 
 def share_of(nodeid: str, shares: int) -> int:

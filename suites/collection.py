@@ -1,0 +1,44 @@
+"""Which items a run has, and in which order they come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from suites import drawing
+from suites.items import SCHEDULE, CaseItem
+
+SUITES = Path(__file__).parent
+SELFTEST = SUITES / "selftest"
+
+
+def is_selftest(config: pytest.Config) -> bool:
+    """Whether all that is named belongs to the suite's own tests, which run only when named and record nothing."""
+    named = [Path(arg.partition("::")[0]).resolve() for arg in config.args]
+    return bool(named) and all(path.is_relative_to(SELFTEST) for path in named)
+
+
+def refuse_unmatched(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Stop a run of the whole suite when an entry of a page has nothing to do with any case."""
+    if SUITES not in {Path(arg).resolve() for arg in config.args}:
+        return
+    cases = {item.case.id: item.case for item in items if isinstance(item, CaseItem)}.values()
+    drawn = {drawing.scenario_of(item) for item in items if drawing.is_drawn(item)}
+    for line in config.stash[SCHEDULE].unmatched(cases, drawn):
+        raise pytest.UsageError(line)
+
+
+def sort(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Target by target; slow cases come last: they are begun first, and have waited meanwhile."""
+    order = ["", *config.stash[SCHEDULE].targets]
+    items.sort(key=lambda item: (order.index(target_of(item)), isinstance(item, CaseItem) and item.waits))
+
+
+def target_of(item: pytest.Item) -> str:
+    """The target that an item is played on; none of those that are not scenarios."""
+    if isinstance(item, CaseItem):
+        return item.target
+    if isinstance(item, pytest.Function) and drawing.is_drawn(item):
+        return str(item.callspec.params["drawn"])
+    return ""

@@ -1,0 +1,54 @@
+"""A run: its targets are started, its cases submitted, its results written."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from suites.items import SCHEDULE, CaseItem
+from suites.progress import Progress
+from suites.recording import HEADER, Recording, header
+from suites.shares import SHARES, Shares, is_distributed, is_worker
+
+
+@contextlib.contextmanager
+def running(session: pytest.Session) -> Iterator[None]:
+    """Around the items of a session: what this process has to do of it, to play, to record or both."""
+    recording = None if is_worker(session.config) else Recording.of(session.config)
+    try:
+        with contextlib.nullcontext() if is_distributed(session.config) else playing(session, recording):
+            yield
+        if recording and not session.shouldstop and not session.shouldfail:
+            recording.footer()
+    finally:
+        if recording:
+            recording.close()
+
+
+@contextlib.contextmanager
+def playing(session: pytest.Session, recording: Recording | None) -> Iterator[None]:
+    """Start the targets, show what they are, submit the cases; close all at the end.
+
+    recording: of this process; a worker has none.
+    """
+    config, schedule = session.config, session.config.stash[SCHEDULE]
+    try:
+        targets = schedule.open()
+        config.stash[HEADER] = header(targets)
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if terminal and terminal.isatty:
+            progress = Progress(terminal, schedule)
+            progress.targets(targets)
+            config.pluginmanager.register(progress)
+        cases = [item for item in session.items if isinstance(item, CaseItem)]
+        if recording:
+            recording.begin(config.stash[HEADER])
+            schedule.submit([case.turn for case in cases])
+        else:
+            shares = config.workerinput[SHARES]  # type: ignore[attr-defined]
+            config.pluginmanager.register(Shares(schedule, cases, shares))
+        yield
+    finally:
+        schedule.close()
