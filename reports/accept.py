@@ -16,7 +16,7 @@ from reports.common import profile_writer
 from reports.common.aggregate import Clauses
 from reports.common.results import Run, first_n, plural, read
 from reports.common.wording import visible
-from specs import baseline, load
+from specs import baseline, grammar, load, pages, strict
 from specs.baseline import observations
 from specs.checks import of_checks
 from specs.judge import Judgement, judge
@@ -26,7 +26,7 @@ from specs.reached import reached
 from specs.record import Unreadable
 from specs.words import spell_departure
 
-FOLDER = load.HERE / "platforms"
+FOLDER = strict.HERE / "platforms"
 UNTESTED = ("unsupported", "unresolved")
 HELD = ("conforms", "recorded", "drifted")  # verdicts of checks that no bug declares
 NUMBERED = re.compile(r"(inet6?:\S+:)\d+|\b(?!inet)([a-z]+)\d+\b")  # an ephemeral port, a path of the run
@@ -60,7 +60,7 @@ def run(options: Namespace) -> None:
     text = profile_writer.add(file, text, "bugs", items)
     file.write_text(text, encoding="utf-8")
     recorded = write_baseline(run_, played, profile, known, options.add)
-    for line in [*summary(load.shown(file), len(withdrawn), found, judged), recorded]:
+    for line in [*summary(strict.display_path(file), len(withdrawn), found, judged), recorded]:
         print(visible(line))
 
 
@@ -88,7 +88,7 @@ def write_baseline(run_: Run, played: Iterable[tuple[Case, Transcript]], profile
     folder.mkdir(exist_ok=True)
     systems = {*baseline.seen(file), target.version}
     file.write_text(baseline.text(profile.platform, systems, own), encoding="utf-8")
-    return f"{load.shown(file)}: {plural(changed, 'case')} recorded"
+    return f"{strict.display_path(file)}: {plural(changed, 'case')} recorded"
 
 
 # --- Departures ---------------------------------------------------------------------------------------------
@@ -116,12 +116,12 @@ class Undeclared:
 def profile_before(file: Path, platform: str, inherits: str | None, known: Clauses) -> Profile:
     """The page so far; of a new page, what it inherits."""
     if file.exists() and inherits:
-        raise Unreadable(f"{load.shown(file)}: the page exists; --inherits is for new pages")
+        raise Unreadable(f"{strict.display_path(file)}: the page exists; --inherits is for new pages")
     if file.exists():
-        return load.profile(platform, known, FOLDER)
+        return pages.profile(platform, known, FOLDER)
     if not inherits:
         return Profile(platform, (platform,), ())
-    above = load.profile(inherits, known, FOLDER)
+    above = pages.profile(inherits, known, FOLDER)
     return Profile(platform, (platform, *above.manuals), above.deviations)
 
 
@@ -135,7 +135,7 @@ def one_target(file: Path) -> Run:
 def not_shown(file: Path, played: Iterable[tuple[Case, Transcript]], profile: Profile,
               known: Clauses) -> list[Deviation]:
     """Inherited entries that no case shows, though some were tested."""
-    inherited = [one for one in profile.deviations if one.file != load.shown(file)]
+    inherited = [one for one in profile.deviations if one.file != strict.display_path(file)]
     tested: dict[Deviation, bool] = {}
     for case, transcript in played:
         verdicts = judge(case, transcript, known, profile).clauses
@@ -245,7 +245,7 @@ def declarable(check: Check, made: Entry, transcript: Transcript) -> Any:
             outcome |= {"host": part("host", address), "port": "chosen"}
     if bound := missed_bound(check, made):
         outcome = {**({"errno": outcome} if is_errno(outcome) else outcome if keys else {}), **bound}
-    return outcome if load.is_observed(outcome) and matches(outcome, made, transcript) else None
+    return outcome if grammar.is_observed(outcome) and matches(outcome, made, transcript) else None
 
 
 def missed_bound(check: Check, made: Entry) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reports.common.options import add_output, opened
 from reports.common.results import first_n
-from specs import load
+from specs import load, pages, strict
 from specs.model import Bug
 
 INDEX = Path(__file__).parent / "bugs.md"
@@ -39,8 +39,8 @@ def index() -> str:
 
 def lines() -> Iterator[str]:
     known = load.clauses()
-    for file in sorted((load.HERE / "platforms").glob("*.yaml")):
-        profile = load.profile(file.stem, known)
+    for file in sorted((strict.HERE / "platforms").glob("*.yaml")):
+        profile = pages.profile(file.stem, known)
         own = [one for one in profile.deviations if profile.owns(one)]
         if own:
             yield from ["", f"## {file.stem}", ""]

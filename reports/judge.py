@@ -13,7 +13,7 @@ import msgspec
 from reports.common import terminal
 from reports.common.aggregate import Clauses
 from reports.common.results import Run, merge, read, write
-from specs import load
+from specs import load, pages
 from specs.judge import Judgement, judge
 from specs.model import Clause, Profile, worst
 from specs.record import Declared, PlayedStep, Record, Unreadable
@@ -49,7 +49,7 @@ class Standard:
 
 
 def by_platform(platform: str, clauses: Clauses) -> Standard:
-    return Standard(f"platform {platform}", clauses, load.profile(platform, clauses), platform)
+    return Standard(f"platform {platform}", clauses, pages.profile(platform, clauses), platform)
 
 
 def by_document(document: str, clauses: Clauses) -> Standard:

@@ -8,7 +8,7 @@ from reports.common.lookup import columns_with, find_case
 from reports.common.options import add_case, add_output, opened
 from reports.common.results import gather
 from reports.reproducer.program import program
-from specs import load
+from specs import load, pages
 from specs.record import Unreadable
 
 
@@ -24,6 +24,6 @@ def run(options: Namespace) -> None:
     if len(columns) > 1:
         raise Unreadable(f"{case} was played on {', '.join(one.label for one in columns)}; --target names one")
     record, clauses = results.cases[case][columns[0].label], load.clauses()
-    text = program(record, columns[0], clauses, load.profile(record.platform, clauses).manuals)
+    text = program(record, columns[0], clauses, pages.profile(record.platform, clauses).manuals)
     with opened(options.output) as out:
         out.write(text)

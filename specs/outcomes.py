@@ -79,7 +79,7 @@ def same_name(key: str, wanted: str, entry: Entry, transcript: Transcript) -> bo
 
 def own_name(socket: str, transcript: Transcript) -> str:
     """The name that getsockname() gave last on a socket of the scenario."""
-    names = [entry.observed["name"] for entry in transcript.entries
+    names = [entry.observed.get("name", "") for entry in transcript.entries
              if (entry.verb, entry.subject, entry.observed["ret"]) == ("getsockname", socket, "ok")]
     return names[-1] if names else ""
 

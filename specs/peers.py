@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from specs.load import HERE, ROOT, Map, check, fail, read, shown, validator
+from specs.grammar import check, validator
 from specs.model import pattern_of
+from specs.strict import HERE, ROOT, Map, display_path, fail, read
 
 FILE = HERE / "peers.yaml"
 
@@ -41,7 +42,7 @@ class Peer:
 
 def peers(path: Path = FILE) -> list[Peer]:
     """The other suites, in the order of the file."""
-    file, content = shown(path), read(path)
+    file, content = display_path(path), read(path)
     check(file, content, 1, "a file of peers", validator("peers"))
     return [Peer(name, entry["about"], entry["repository"], tuple(tests(entry["tests"])))
             for name, entry in content.items()]
@@ -70,7 +71,7 @@ def named_in(path: Path) -> Map:
     content = read(path)
     found = content.get("scenarios")
     if not isinstance(found, Map):
-        fail(shown(path), content.line, "a scenario file lacks 'scenarios', a mapping of names to scenarios")
+        fail(display_path(path), content.line, "a scenario file lacks 'scenarios', a mapping of names to scenarios")
     return found
 
 
@@ -79,4 +80,4 @@ def unmatched(path: Path = FILE) -> Iterator[str]:
     for test in (test for peer in peers(path) for test in peer.tests):
         for text in test.scenarios:
             if not any(is_called(text, id_) for id_ in scenarios()):
-                yield f"{shown(path)}:{test.line}: {test.name}: no scenario is called {text}"
+                yield f"{display_path(path)}:{test.line}: {test.name}: no scenario is called {text}"

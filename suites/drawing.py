@@ -13,7 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from specs import load
+from specs import scenarios, strict
 from specs.model import FAILING, Case
 from specs.record import Record
 from suites.items import SCHEDULE, vocabulary
@@ -55,8 +55,8 @@ class Drawn:
 
     def case(self, text: str) -> Case:
         file = self.item.nodeid.partition("::")[0]
-        content = load.parse(text, f"{file} (drawn)")
-        (case,) = load.cases_of(content, file, self.schedule.clauses, vocabulary())
+        content = strict.parse(text, f"{file} (drawn)")
+        (case,) = scenarios.cases_of(content, file, self.schedule.clauses, vocabulary())
         if f"{file}::{case.scenario}" != scenario_of(self.item):
             raise ValueError(f"{self.item.nodeid} draws a scenario named {case.scenario}")
         return case

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fixtures import world
-from specs import load
+from specs import grammar, scenarios
 from specs.model import Case, Clause, SpecError, Vocabulary, label
 from specs.record import Record
 from suites.outcome import UnexpectedVerdict, attach, failure_text, raise_outcome
@@ -31,7 +31,7 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterator[CaseItem]:
         schedule = self.config.stash[SCHEDULE]
         try:
-            cases = load.cases(self.path, schedule.clauses, vocabulary())
+            cases = scenarios.cases(self.path, schedule.clauses, vocabulary())
         except SpecError as error:
             raise self.CollectError(str(error)) from None
         for case in cases:
@@ -87,7 +87,7 @@ def marks(clauses: Mapping[str, Clause]) -> Iterator[str]:
     for folder in sorted({part for path in folders for part in path.parts}):
         yield f"{folder}: cases of a folder suites/…/{folder}"
     for axis in KINDS:
-        for value in load.schema("scenarios")["$defs"][axis]["anyOf"][0]["enum"]:
+        for value in grammar.schema("scenarios")["$defs"][axis]["anyOf"][0]["enum"]:
             yield f"{label(axis, value)}: cases of {axis} {value}"
     for errno in sorted({part for clause in clauses for part in clause.split(".") if is_errno(part)}):
         yield f"{errno}: cases of a clause about {errno}"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from fixtures import check
 from fixtures.targets import Session, Target
-from specs import baseline, load, record
+from specs import baseline, load, pages, record
 from specs.foresee import foresee
 from specs.judge import judge
 from specs.model import Case, Clause, Profile, SpecError
@@ -41,7 +41,7 @@ class Schedule:
     def __init__(self, targets: Mapping[str, Target], allow_drift: bool = False) -> None:
         self.targets, self.allow_drift = targets, allow_drift
         self.clauses: Mapping[str, Clause] = load.clauses()
-        self.profiles = {name: load.profile(target.platform, self.clauses) if target.platform else PENDING
+        self.profiles = {name: pages.profile(target.platform, self.clauses) if target.platform else PENDING
                          for name, target in targets.items()}
         self.sessions = {name: Session(target) for name, target in targets.items()}
         self.may_drift: dict[str, bool] = {}
@@ -59,7 +59,7 @@ class Schedule:
         for name, session in self.sessions.items():
             if self.profiles[name] is PENDING and session.greeting:
                 try:
-                    self.profiles[name] = load.profile(session.platform, self.clauses)
+                    self.profiles[name] = pages.profile(session.platform, self.clauses)
                 except SpecError as problem:
                     session.unavailable = str(problem)
         return {name: record.Target(s.platform, {} if s.unavailable else s.greeting, s.unavailable)
@@ -76,7 +76,7 @@ class Schedule:
     def unmatched(self, cases: Collection[Case], drawn: Collection[str]) -> Iterator[str]:
         """What is wrong with the pages: a line for each entry that matches no case of the whole suite."""
         for profile in self.pages():
-            yield from load.unmatched(profile, list(cases), drawn)
+            yield from pages.unmatched(profile, list(cases), drawn)
 
     def unexplained(self) -> Iterator[str]:
         """One line for each page with bugs that lack a reason: until it has one, an entry is only a claim."""

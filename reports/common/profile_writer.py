@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from reports.common.wording import visible
-from specs import load
+from specs import strict
 from specs.model import Case
 from specs.record import Unreadable
 
@@ -108,8 +108,8 @@ def add(file: Path, text: str, key: str, items: Sequence[Sequence[str]]) -> str:
         return text + f"{key}:\n" + indented(items, 2)
     name, block = nodes[key]
     if not isinstance(block, yaml.CollectionNode) or block.flow_style:
-        raise Unreadable(f"{load.shown(file)}:{name.start_mark.line + 1}: {key} is not a block of entries, so that "
-                         "nothing can be added to it")
+        place = f"{strict.display_path(file)}:{name.start_mark.line + 1}"
+        raise Unreadable(f"{place}: {key} is not a block of entries, so that nothing can be added to it")
     lines = text.splitlines(keepends=True)
     last = last_line(block)
     return "".join([*lines[:last + 1], indented(items, block.start_mark.column), *lines[last + 1:]])

@@ -22,7 +22,7 @@ from reports.common.alignment import Call, align, keyed
 from reports.common.results import Column, Name, Results
 from reports.common.wording import GLYPHS, again, citations, declared, expectation, outcome, visible
 from reports.reproducer.program import program
-from specs import load
+from specs import load, pages
 from specs.model import VERDICTS, SpecError
 from specs.record import PlayedStep, Record, Unreadable
 
@@ -144,7 +144,7 @@ def program_data(records: Mapping[str, Record], columns: Sequence[Column], claus
 def manuals(platform: str) -> Sequence[str]:
     """The documents that bind a platform; none if it has no page here."""
     try:
-        return load.profile(platform, load.clauses()).manuals
+        return pages.profile(platform, load.clauses()).manuals
     except SpecError:
         return ()
 

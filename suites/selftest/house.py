@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from specs import load
+from specs import load, pages, scenarios
 from specs.model import Case, Clause, Profile
 from suites.items import vocabulary
 
@@ -30,7 +30,7 @@ def clauses() -> Mapping[str, Clause]:
 
 @functools.cache
 def cases_of(path: Path) -> list[Case]:
-    return load.cases(path, clauses(), vocabulary())
+    return scenarios.cases(path, clauses(), vocabulary())
 
 
 @functools.cache
@@ -40,4 +40,4 @@ def cases() -> list[Case]:
 
 @functools.cache
 def profiles() -> list[Profile]:
-    return [load.profile(platform, clauses()) for platform in PLATFORMS]
+    return [pages.profile(platform, clauses()) for platform in PLATFORMS]

@@ -268,7 +268,8 @@ def test_an_error_that_never_comes_is_waited_for_no_longer_than_a_call_that_bloc
     errors: int | None, longer: bool
 ) -> None:
     checked = Checked(errors=errors)
-    case = next(case for case in house.cases_of(house.ROOT / "suites/datagram/unreachable.yaml"))
+    case = next(case for case in house.cases_of(house.ROOT / "suites/errors/ECONNREFUSED.yaml")
+                if case.scenario == "datagram-reported-by-so-error")
     timeouts, world = Timeouts(case, 2.0, Foreseen()), World(lambda *_: Answer("ok"), case.axes, {}, str, checked)
     (poll,) = (index for index, step in enumerate(case.steps) if step.verb == "poll")
     assert (timeouts.of_step(poll, case.steps[poll], world) > timeouts.usual) is longer

@@ -10,7 +10,7 @@ import pytest
 
 from fixtures import targets
 from fixtures.targets import Session, Target
-from specs import load
+from specs import load, pages
 from specs.foresee import foresee
 from specs.model import Case, Profile
 from specs.record import Record
@@ -25,7 +25,7 @@ COMPILES = "declare"  # a verb of the agent in Python alone
 
 
 def profile_of(target: Target) -> Profile:
-    return load.profile(target.platform, house.clauses())
+    return pages.profile(target.platform, house.clauses())
 
 
 def steps_of(record: Record) -> list[tuple[str, dict[str, str]]]:

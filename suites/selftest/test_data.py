@@ -14,7 +14,7 @@ import pytest
 
 from fixtures import targets
 from fixtures.targets import Session
-from specs import load
+from specs import load, pages
 from specs.foresee import foresee
 from specs.judge import judge
 from specs.model import FAILING, Case, Profile, Transcript
@@ -70,7 +70,7 @@ class Altered:
         (target,) = targets.choose(load.targets(file), ["altered"]).values()
         self.session = Session(target)
         self.session.open()
-        self.profile: Profile = load.profile(self.session.target.platform, clauses())
+        self.profile: Profile = pages.profile(self.session.target.platform, clauses())
         self.waiting = {name: pool.submit(self.play, case, True) for name, case in chosen().items()
                         if is_slow(case, foresee(case, self.profile))}
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from fixtures import targets
-from specs import load
+from specs import load, pages
 from specs.foresee import foresee
 from specs.judge import judge
 from specs.model import Case, Check, Entry, Profile, Transcript
@@ -42,7 +42,7 @@ class Native:
         (target,) = targets.choose(load.targets(targets.FILE), ["native"]).values()
         self.session = targets.Session(target)
         self.session.open()
-        self.profile: Profile = load.profile(target.platform, CLAUSES)
+        self.profile: Profile = pages.profile(target.platform, CLAUSES)
         self.played: dict[str, Transcript] = {}
         self.waiting = {case.id: pool.submit(engine.play, case, self.session, True, foresee(case, self.profile))
                         for case in cases() if not set(ERRORS).isdisjoint(case.clauses)

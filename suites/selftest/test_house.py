@@ -24,7 +24,7 @@ from fixtures import agent, targets, world
 from fixtures.targets import Answer
 from reports import __main__ as reports
 from reports import bugs
-from specs import baseline, load, networks, peers, schema, upgrade, verbs
+from specs import baseline, grammar, load, networks, pages, peers, scenarios, schema, strict, upgrade, verbs
 from specs.baseline import is_observation
 from specs.model import Bug, Deviation, Entry, Step, Transcript
 from specs.networks import TABLE
@@ -151,7 +151,7 @@ def home_of(clause: str) -> str:
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=name_of)
 def test_scenarios_are_where_their_clause_puts_them(path: Path) -> None:
-    content = load.read(path)
+    content = strict.read(path)
     first = {case.scenario: case.clauses[0] for case in reversed(cases_of(path))}
     for name, body in content["scenarios"].items():
         clause = body.get("clause", content.get("clause", first[name]))
@@ -189,9 +189,9 @@ YAML = [*((path, "scenarios") for path in SCENARIOS), *((path, "clauses") for pa
 
 @pytest.mark.parametrize(("path", "name"), YAML, ids=[name_of(path) for path, _ in YAML])
 def test_yaml_is_valid_as_an_editor_sees_it(path: Path, name: str) -> None:
-    content = load.read(path)
+    content = strict.read(path)
     errors = [f"{'.'.join(map(str, error.absolute_path))}: {error.message}"
-              for error in jsonschema.Draft202012Validator(load.schema(name)).iter_errors(content)]
+              for error in jsonschema.Draft202012Validator(grammar.schema(name)).iter_errors(content)]
     assert not errors
 
 
@@ -200,7 +200,7 @@ def test_yaml_tells_editors_its_schema_and_fits_the_screen(path: Path, name: str
     lines = path.read_text(encoding="utf-8").splitlines()
     told = re.fullmatch(r"# yaml-language-server: \$schema=(.+)", lines[0])
     assert told
-    assert (path.parent / told[1]).resolve() == load.HERE / "schema" / f"{name}.json"
+    assert (path.parent / told[1]).resolve() == strict.HERE / "schema" / f"{name}.json"
     assert max(map(len, lines)) <= 140
 
 
@@ -219,11 +219,11 @@ def test_what_is_derived_is_current(path: Path) -> None:
 
 
 def test_table_of_calls_is_read_as_the_strict_reader_has_it() -> None:
-    assert verbs.read(load.read(verbs.FILE)) == VERBS
+    assert verbs.read(strict.read(verbs.FILE)) == VERBS
 
 
 def test_rows_speak_of_what_there_is() -> None:
-    types = load.schema("scenarios")["$defs"].keys()
+    types = grammar.schema("scenarios")["$defs"].keys()
     for verb in VERBS.values():
         step, takes, count = verb.step or {}, verb.takes, len(verb.words)
         assert {one.type for one in step.values()} <= types, verb.name
@@ -256,9 +256,9 @@ def test_every_verb_is_used() -> None:
 
 
 def test_a_call_is_one_that_the_loader_can_spell_out() -> None:
-    definitions = load.schema("scenarios")["$defs"]
-    assert set(load.CALLS) == set(definitions["calls"]["anyOf"][0]["enum"])
-    for verb, operands in load.CALLS.values():
+    definitions = grammar.schema("scenarios")["$defs"]
+    assert set(scenarios.CALLS) == set(definitions["calls"]["anyOf"][0]["enum"])
+    for verb, operands in scenarios.CALLS.values():
         assert set(operands) <= set(definitions["verbs"][verb]["properties"])
 
 
@@ -271,7 +271,7 @@ def test_fixtures_use_the_verbs_that_are_theirs() -> None:
 
 
 def test_table_of_networks_is_read_as_the_strict_reader_has_it() -> None:
-    assert networks.read(load.read(networks.FILE)) == TABLE
+    assert networks.read(strict.read(networks.FILE)) == TABLE
 
 
 def test_an_address_is_of_one_network_and_for_documentation() -> None:
@@ -300,7 +300,7 @@ def test_networks_and_rooms_are_those_of_fixtures() -> None:
     assert asked == {*TABLE.networks, *BESIDE_NETWORKS}
     assert {"main", *world.ROOMS.values()} == TABLE.rooms.keys()
     assert {network.room for network in TABLE.networks.values()} <= TABLE.rooms.keys()
-    named = {name for entry in load.read(targets.FILE).values() for name in entry.get("worlds", ())}
+    named = {name for entry in strict.read(targets.FILE).values() for name in entry.get("worlds", ())}
     assert named <= {*TABLE.networks, *TABLE.rooms, *BESIDE_NETWORKS}
 
 
@@ -387,7 +387,7 @@ def test_a_step_expects_something_or_is_observed() -> None:
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_profile_loads_with_what_it_inherits(platform: str) -> None:
-    assert load.profile(platform, clauses()).manuals[0] == platform
+    assert pages.profile(platform, clauses()).manuals[0] == platform
 
 
 @pytest.mark.parametrize(("system", "platform"), [
@@ -396,11 +396,11 @@ def test_profile_loads_with_what_it_inherits(platform: str) -> None:
 def test_every_system_of_the_agent_has_its_page(system: str, platform: str) -> None:
     """So that native and ssh run there: their platform is what uname(3C) tells."""
     assert targets.platform_of(system) == platform
-    assert load.profile(targets.platform_of(system), clauses()).platform == platform
+    assert pages.profile(targets.platform_of(system), clauses()).platform == platform
 
 
 def test_every_deviation_matches_a_case() -> None:
-    assert [line for profile in profiles() for line in load.unmatched(profile, cases(), drawn_scenarios())] == []
+    assert [line for profile in profiles() for line in pages.unmatched(profile, cases(), drawn_scenarios())] == []
 
 
 def test_every_bug_is_explained() -> None:
@@ -416,13 +416,13 @@ def test_names_of_bugs_are_unique_over_what_a_page_inherits(platform: str) -> No
 
 def bugs_of(platform: str) -> list[Bug]:
     """The bugs of a page and of those that it inherits."""
-    return list(dict.fromkeys(one.bug for one in load.profile(platform, clauses()).deviations))
+    return list(dict.fromkeys(one.bug for one in pages.profile(platform, clauses()).deviations))
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_no_page_declares_what_binds_it_by_no_document(platform: str) -> None:
     """Its outcome is one for the baseline; a crash alone is worth a bug whatever documents say."""
-    profile = load.profile(platform, clauses())
+    profile = pages.profile(platform, clauses())
     wrong = [f"{entry.file}:{entry.line}: {entry.clause}" for entry in filter(profile.owns, profile.deviations)
              if clauses()[entry.clause].force(profile.manuals) == "survey" and entry.observed != "crashed"]
     assert wrong == []
@@ -431,7 +431,7 @@ def test_no_page_declares_what_binds_it_by_no_document(platform: str) -> None:
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_every_withdrawal_takes_back_something(platform: str) -> None:
     """In some case, an entry that the page would inherit."""
-    profile = load.profile(platform, clauses())
+    profile = pages.profile(platform, clauses())
     for one in (one for one in profile.withdrawn if Path(one.file).stem == platform):
         inherited = [entry for entry in profile.deviations if entry.bug.name == one.bug]
         assert any(entry.clause in case.clauses and entry.place.holds(case) and one.place.holds(case)
@@ -458,7 +458,7 @@ def test_baseline_is_as_accept_writes_it(path: Path) -> None:
 @pytest.mark.parametrize("path", BASELINES, ids=name_of)
 def test_baseline_names_cases_and_steps_that_exist(path: Path) -> None:
     """A step that it names is an observation, at least where an attempt ends as not every one does."""
-    known, manuals = {case.id: case for case in cases()}, load.profile(path.stem, clauses()).manuals
+    known, manuals = {case.id: case for case in cases()}, pages.profile(path.stem, clauses()).manuals
     for case_id, gave in baseline.cases(path):
         assert case_id in known
         steps = known[case_id].steps
@@ -470,7 +470,7 @@ def test_baseline_names_cases_and_steps_that_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", BASELINES, ids=name_of)
 def test_baseline_has_nothing_that_it_inherits(path: Path) -> None:
-    _, *above = load.profile(path.stem, clauses()).manuals
+    _, *above = pages.profile(path.stem, clauses()).manuals
     inherited = dict(case for one in reversed(above) if (file := path.with_stem(one)).exists()
                      for case in baseline.cases(file))
     assert [case for case, gave in baseline.cases(path) if inherited.get(case) == gave] == []
@@ -500,7 +500,7 @@ def test_status_of_a_bug_follows_from_documents(platform: str) -> None:
 
     One clause that a document states is enough for a bug; with a choice there is none, but where no state is reached.
     """
-    profile = load.profile(platform, clauses())
+    profile = pages.profile(platform, clauses())
     for bug in (one for one in bugs_of(platform) if Path(one.file).stem == platform):
         entries = [one for one in profile.deviations if one.bug == bug]
         named = bool(DOCUMENT.search(bug.source))
@@ -527,7 +527,7 @@ def gives(step: Step) -> bool:
     """Whether a call that succeeds gives fields."""
     if step.verb in ("fcntl", "pthread_kill"):
         return bool({"F_GETFL", "times"} & {step.operands.get("cmd"), *step.operands})
-    return bool(load.returns(step.verb))
+    return bool(grammar.returns(step.verb))
 
 
 def test_no_deviation_is_a_success_without_what_came_back() -> None:
@@ -549,8 +549,8 @@ def test_every_target_has_its_platform() -> None:
 
 def test_matching_knows_every_field_that_verbs_give_back() -> None:
     """A field that `returns` promises and no answer holds matches nothing."""
-    fields = load.schema("scenarios")["$defs"]["fields"]["properties"]
-    for verb, definition in load.schema("scenarios")["$defs"]["verbs"].items():
+    fields = grammar.schema("scenarios")["$defs"]["fields"]["properties"]
+    for verb, definition in grammar.schema("scenarios")["$defs"]["verbs"].items():
         assert set(definition.get("returns", ())) <= set(fields), verb
         for field in definition.get("returns", ()):
             entry = Entry("", verb, "s", "", {"ret": "ok"})

@@ -23,7 +23,7 @@ import pytest
 from fixtures import check, targets, world
 from fixtures.checked import INTERNET
 from fixtures.targets import Session, Target
-from specs import load
+from specs import load, pages
 from specs.foresee import foresee
 from specs.judge import judge
 from specs.model import FAILING, Case
@@ -273,7 +273,7 @@ class Player:
         self.session = Session(target)
         check.make_ready(self.session)
         assert not self.session.unavailable
-        self.profile = load.profile(target.platform, house.clauses())
+        self.profile = pages.profile(target.platform, house.clauses())
 
     def play(self, case: Case, own: bool = False) -> Record:
         """Play and judge by what obliges alone: that another kernel answers surveys as Linux does is no claim here."""

@@ -16,7 +16,7 @@ import pytest
 
 from fixtures import targets
 from fixtures.targets import Agent, Session, Target
-from specs import load
+from specs import load, scenarios, strict
 from specs.model import Case, Profile
 from suites import schedule
 from suites.items import vocabulary
@@ -77,7 +77,7 @@ END_S = 20.0  # for processes to be gone
 
 
 def case(text: str) -> Case:
-    (made,) = load.cases_of(load.parse(text, "layer.yaml"), "layer.yaml", CLAUSES, vocabulary())
+    (made,) = scenarios.cases_of(strict.parse(text, "layer.yaml"), "layer.yaml", CLAUSES, vocabulary())
     return made
 
 

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs import baseline, load
+from specs import baseline, load, scenarios, strict
 from specs.model import (
     SYNONYMS,
     Case,
@@ -25,6 +25,8 @@ from specs.model import (
     label,
     pattern_of,
 )
+from specs.pages import profile as profile_of
+from specs.pages import unmatched
 
 KNOWN = {name: Clause(name, "It says so.", (Citation("illumos", "ERRORS", "shall"),), "clauses.yaml", 1)
          for name in ("illumos.EISCONN", "illumos.EINPROGRESS")}
@@ -63,7 +65,7 @@ class Files:
         return path
 
     def cases(self, text: str | bytes = GOOD) -> list[Case]:
-        return load.cases(self.write("some.yaml", text), KNOWN, WORDS)
+        return scenarios.cases(self.write("some.yaml", text), KNOWN, WORDS)
 
     def steps(self, *steps: str, head: str = HEAD) -> list[Case]:
         return self.cases(head + "".join(f"      - {step}\n" for step in steps))
@@ -71,7 +73,7 @@ class Files:
     def profile(self, platform: str, **pages: str) -> Any:
         for name, text in pages.items():
             self.write(f"platforms/{name}.yaml", text)
-        return load.profile(platform, KNOWN, self.folder / "platforms")
+        return profile_of(platform, KNOWN, self.folder / "platforms")
 
     def refused(self, call: Callable[..., object], *args: Any, **kwargs: Any) -> str:
         """The one line by which something is refused, without the folder."""
@@ -308,7 +310,7 @@ def test_a_call_that_is_an_axis_is_spelt_out(files: Files) -> None:
 
 
 def test_missing_file_is_refused(files: Files) -> None:
-    message = files.refused(load.cases, files.folder / "none.yaml", KNOWN, WORDS)
+    message = files.refused(scenarios.cases, files.folder / "none.yaml", KNOWN, WORDS)
     assert message.startswith("none.yaml:1: cannot be read: ")
 
 
@@ -374,7 +376,7 @@ def test_any_tree_is_loaded_or_refused_in_one_line(verb: str, name: Any, operand
     text = yaml.safe_dump({"clause": "illumos.EISCONN", "scenarios": {"twice": scenario}}, sort_keys=False)
     told = "some.yaml:1: nothing"
     try:
-        load.cases_of(load.parse(text, "some.yaml"), "some.yaml", KNOWN, WORDS)
+        scenarios.cases_of(strict.parse(text, "some.yaml"), "some.yaml", KNOWN, WORDS)
     except SpecError as refusal:
         told = str(refusal)
     assert re.fullmatch(r"some\.yaml:\d+: [^\n]+", told)
@@ -636,7 +638,7 @@ def own(observed: str, where: str = "") -> str:
 
 
 def twice() -> list[Case]:
-    return load.cases_of(load.parse(GOOD, ""), "suites/errors/a.yaml", KNOWN, WORDS)
+    return scenarios.cases_of(strict.parse(GOOD, ""), "suites/errors/a.yaml", KNOWN, WORDS)
 
 
 @pytest.mark.parametrize(
@@ -706,7 +708,7 @@ def test_inheriting_in_a_circle_is_refused(files: Files) -> None:
                                       "{host: 127.0.0.10}", "unresolved"])
 def test_every_outcome_can_be_declared(files: Files, observed: str) -> None:
     (entry,) = files.profile("linux", linux=PAGE.replace("EWOULDBLOCK", observed)).deviations
-    assert entry.observed == (observed if "{" not in observed else load.parse(f"a: {observed}", "")["a"])
+    assert entry.observed == (observed if "{" not in observed else strict.parse(f"a: {observed}", "")["a"])
 
 
 def test_outcomes_of_several_checks_are_a_list(files: Files) -> None:
@@ -798,8 +800,8 @@ def test_page_that_inherits_nothing_withdraws_nothing(files: Files) -> None:
 # what matches nothing
 
 
-def unmatched(files: Files, page: str, drawn: Sequence[str] = ()) -> list[str]:
-    told = load.unmatched(files.profile("linux", linux=page), twice(), drawn)
+def unmatched_lines(files: Files, page: str, drawn: Sequence[str] = ()) -> list[str]:
+    told = unmatched(files.profile("linux", linux=page), twice(), drawn)
     return [line.removeprefix(f"{files.folder}/platforms/linux.yaml:") for line in told]
 
 
@@ -815,13 +817,13 @@ def unmatched(files: Files, page: str, drawn: Sequence[str] = ()) -> list[str]:
      ["8: always: 2 outcomes for the 1 checks of illumos.EISCONN in suites/errors/a.yaml::twice[inet]"]),
 ])
 def test_entry_that_matches_no_case_is_told(files: Files, shows: str, told: list[str]) -> None:
-    assert unmatched(files, page_of(shows)) == told
+    assert unmatched_lines(files, page_of(shows)) == told
 
 
 def test_entry_of_a_drawn_scenario_matches_it(files: Files) -> None:
     page = page_of("{in: walks/test_a::any-length, illumos.EISCONN: ok}")
-    assert unmatched(files, page, ["suites/walks/test_a.py::any-length"]) == []
-    assert len(unmatched(files, page)) == 1
+    assert unmatched_lines(files, page, ["suites/walks/test_a.py::any-length"]) == []
+    assert len(unmatched_lines(files, page)) == 1
 
 
 @pytest.mark.parametrize(("pattern", "topic", "is_match"), [

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from reports import __main__, accept, judge
 from reports.common import profile_writer, results
-from specs import baseline, load
+from specs import baseline, grammar, strict
 from specs.judge import judge as judged
 from specs.model import Case, Check, Entry, Place, Profile, Step, Transcript
+from specs.pages import place, unmatched
+from specs.pages import profile as profile_of
 from specs.record import Record, decode, encode
 from suites.selftest import house
 from suites.selftest.written import CLAUSES, Json, Report, Write, header, result
@@ -75,7 +77,7 @@ def read(made: Json) -> Record:
 
 @hypothesis.given(played=played(), platform=st.sampled_from(house.PLATFORMS))
 def test_judging_again_by_the_same_profile_changes_nothing(played: tuple[Case, Transcript], platform: str) -> None:
-    profile = load.profile(platform, house.clauses())
+    profile = profile_of(platform, house.clauses())
     record = read(recorded(*played, profile))
     again = judge.rejudge_record(record, judge.by_platform(platform, house.clauses()), house.clauses())
     assert again == record
@@ -102,7 +104,7 @@ def plain_checks(step: Step) -> Any:
 
 @hypothesis.given(played=played(), document=st.sampled_from(["illumos", "posix-2017", "linux", "survey"]))
 def test_document_alone_declares_nothing_and_leaves_others_out(played: tuple[Case, Transcript], document: str) -> None:
-    record = read(recorded(*played, load.profile("linux", house.clauses())))
+    record = read(recorded(*played, profile_of("linux", house.clauses())))
     again = judge.rejudge_record(record, judge.by_document(document, house.clauses()), house.clauses())
     stated = {name for name in record.clauses if document in [one.document for one in house.clauses()[name].cited]}
     if again is None:
@@ -212,7 +214,7 @@ def test_incomplete_page_counts_and_is_reported(write: Write, report: Report, pa
     file = first_run(write)
     report("accept", file, "--platform", "mine", "--inherits", "linux")
     mine = pages / "mine.yaml"
-    lacking = load.profile("mine", CLAUSES, pages).unexplained()
+    lacking = profile_of("mine", CLAUSES, pages).unexplained()
     assert [(one.name, one.file, one.line) for one in lacking] == [
         ("illumos-eisconn-gives-ok", str(mine), 8), ("illumos-eisconn-gives-crashed", str(mine), 15)]
     assert again(file, "mine", pages, fill_in=True) == [
@@ -227,7 +229,7 @@ def again(file: Path, platform: str, pages: Path, fill_in: bool = False) -> list
     page_ = pages / f"{platform}.yaml"
     if fill_in:
         page_.write_text(page_.read_text().replace('""', "said so"))
-    standard = judge.Standard(platform, CLAUSES, load.profile(platform, CLAUSES, pages), platform)
+    standard = judge.Standard(platform, CLAUSES, profile_of(platform, CLAUSES, pages), platform)
     return [record.verdict for record in judge.rejudge(results.read(file), standard).records]
 
 
@@ -245,7 +247,7 @@ def test_fault_with_many_cases_is_one_bug(write: Write, report: Report, pages: P
                  *many("some", "EINVAL", "AF_INET"), *many("some", "EISCONN", "AF_INET6"), result("fine"))
     out = report("accept", file, "--platform", "mine")
     assert "mine.yaml: 1 bug in 39 cases; fill in because and source" in out
-    (bug,) = load.read(pages / "mine.yaml")["bugs"].values()
+    (bug,) = strict.read(pages / "mine.yaml")["bugs"].values()
     assert bug["shows"] == [
         {"in": [f"errors/EISCONN::{name}" for name in names], "illumos.EISCONN": "EINVAL"},
         {"in": "errors/EISCONN::some", "where": {"domain": "AF_INET"}, "illumos.EISCONN": "EINVAL"}]
@@ -258,7 +260,7 @@ def test_faults_of_other_clauses_and_outcomes_are_bugs_of_their_own(write: Write
                   result("c", ret="EPERM", clause="illumos.EACCES"), name="first")
     report("accept", first, "--platform", "mine")
     report("accept", write(result("a", ret="EINVAL"), result("f", ret="EINVAL"), name="second"), "--platform", "mine")
-    assert list(load.read(pages / "mine.yaml")["bugs"]) == [
+    assert list(strict.read(pages / "mine.yaml")["bugs"]) == [
         "illumos-eisconn-gives-einval", "illumos-eisconn-gives-ebadf", "illumos-eacces-gives-eperm",
         "illumos-eisconn-gives-einval-2"]
 
@@ -285,7 +287,7 @@ def test_inherited_bug_that_no_case_shows_is_withdrawn(made: list[Json], without
     (pages / "linux.yaml").write_text(BOTH_PLACES)
     file = write(*made)
     report("accept", file, "--platform", "mine", "--inherits", "linux")
-    assert load.read(pages / "mine.yaml").get("without") == without
+    assert strict.read(pages / "mine.yaml").get("without") == without
     assert set(again(file, "mine", pages)) <= {"deviates", "conforms"}
 
 
@@ -360,7 +362,7 @@ def test_crash_in_a_survey_is_a_bug_and_calls_before_it_are_not(write: Write, re
     made |= {"verdict": "crashed", "clauses": {"survey.state": "crashed"}, "steps": [*made["steps"], crash]}
     file = write(made)
     report("accept", file, "--platform", "mine")
-    (bug,) = load.read(pages / "mine.yaml")["bugs"].values()
+    (bug,) = strict.read(pages / "mine.yaml")["bugs"].values()
     assert bug["shows"] == [{"in": "errors/EISCONN::x", "survey.state": ["conforms", "crashed"]}]
     assert again(file, "mine", pages, fill_in=True) == ["deviates"]
 
@@ -442,10 +444,10 @@ def test_accepted_and_filled_in_nothing_fails(many: list[tuple[Case, Transcript]
         assert __main__.main(["accept", str(file), "--platform", "mine"]) == 0
     left = capsys.readouterr().out
     mine = folder / "mine.yaml"
-    assert bool(load.profile("mine", house.clauses(), folder).unexplained()) == ('""' in mine.read_text())
+    assert bool(profile_of("mine", house.clauses(), folder).unexplained()) == ('""' in mine.read_text())
     mine.write_text(mine.read_text().replace('""', "said so"))
-    profile = load.profile("mine", house.clauses(), folder)
-    assert list(load.unmatched(profile, [case for case, _ in many])) == []
+    profile = profile_of("mine", house.clauses(), folder)
+    assert list(unmatched(profile, [case for case, _ in many])) == []
     for record in judge.rejudge(results.read(file), judge.Standard("", house.clauses(), profile, "mine")).records:
         assert record.verdict not in ("fails", "stale", "drifted") or "no bug can declare" in left
 
@@ -505,9 +507,9 @@ def test_places_contain_all_these_cases_and_none_of_the_others(every: list[Case]
 def place_of(row: dict[str, Any]) -> Place:
     """A place as it is read back from a page."""
     text = "\n".join(profile_writer.item({**row, "x.y": "ok"}, "  "))
-    entry = load.parse(f"shows:\n{text}\n", "made")["shows"][0]
-    assert load.validator("platforms", "in").is_valid(entry["in"])
-    return load.place("made", entry)
+    entry = strict.parse(f"shows:\n{text}\n", "made")["shows"][0]
+    assert grammar.validator("platforms", "in").is_valid(entry["in"])
+    return place("made", entry)
 
 
 ENTRY = ["name:", '  because: ""']
@@ -529,7 +531,7 @@ def test_page_keeps_every_line(old: str, key: str) -> None:
     new = profile_writer.add(Path("p.yaml"), old, key, [lines])
     rest = iter(new.splitlines())
     assert all(line in rest for line in old.splitlines())
-    before, after = load.parse(old, "old"), load.parse(new, "new")
+    before, after = strict.parse(old, "old"), strict.parse(new, "new")
     had = before.get(key, type(added)())
     assert after == {**before, key: {**had, **added} if isinstance(added, dict) else [*had, *added]}
     assert new.endswith("\n")
@@ -544,7 +546,7 @@ def test_bug_is_yaml_for_any_outcome(comment: str, observed: Any) -> None:
     rows = [{"in": "a/b::c", "where": {"namelen": [-1, 0], "to": "127.0.0.1"}, "illumos.EISCONN": observed},
             {"in": [f"a/b::{'x' * 30}{number}" for number in range(4)], "illumos.EISCONN": observed}]
     lines = profile_writer.bug("some-bug", comment, rows)
-    made = load.parse("bugs:\n" + "".join(f"  {line}\n" for line in lines), "made")["bugs"]
+    made = strict.parse("bugs:\n" + "".join(f"  {line}\n" for line in lines), "made")["bugs"]
     assert made == {"some-bug": {"because": "", "status": "bug", "source": "", "shows": rows}}
     assert all(len(line) <= profile_writer.WIDTH for line in lines if line.startswith("#"))
 

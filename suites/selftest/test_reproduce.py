@@ -28,7 +28,7 @@ from reports.html import page
 from reports.reproducer import lab_setup, statements
 from reports.reproducer.c_expr import CALLS, FACILITIES, HELPERS, PARAGRAPHS, Spelling, chosen
 from reports.reproducer.program import program as c_program
-from specs import load
+from specs import load, pages
 from specs.foresee import Foreseen
 from specs.judge import judge
 from specs.model import Entry, Profile
@@ -76,7 +76,7 @@ def played() -> dict[str, bool]:
 
 @functools.cache
 def profile(platform: str) -> Profile:
-    return load.profile(platform, clauses())
+    return pages.profile(platform, clauses())
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 from fixtures import targets
 from fixtures.checked import Checked
 from fixtures.targets import Session, Target
-from specs import load
+from specs import load, scenarios, strict
 from specs.model import Case, Citation, Clause, Profile
 from specs.record import Record
 from suites import schedule
@@ -45,7 +45,7 @@ scenarios:
 def case(client: str, text: str = TEXT, peer: str = "peer") -> Case:
     """The case in which the client, and the peer, have these names."""
     text = re.sub(r"(?<=: )peer\b", peer, re.sub(r"(?<=: )client\b", client, text))
-    (made,) = load.cases_of(load.parse(text, "toy.yaml"), "toy.yaml", CLAUSES, vocabulary())
+    (made,) = scenarios.cases_of(strict.parse(text, "toy.yaml"), "toy.yaml", CLAUSES, vocabulary())
     return made
 
 
