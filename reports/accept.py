@@ -235,7 +235,7 @@ def declarable(check: Check, made: Entry, transcript: Transcript) -> Any:
     """
     keys = dict.fromkeys(key for allowed in check.allowed if isinstance(allowed, Mapping) for key in allowed
                          if key not in ("errno", *BOUNDS))
-    keys = keys or dict.fromkeys(key for key in load.returns(made.verb) if key in made.observed)
+    keys = keys or dict.fromkeys(key for key in grammar.returns(made.verb) if key in made.observed)
     outcome: Any = made.observed["ret"]
     if outcome == "ok" and keys:
         outcome = {key: value_of(key, made, transcript) for key in keys}
