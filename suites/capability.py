@@ -7,7 +7,7 @@ from typing import Any
 
 from fixtures import world
 from fixtures.targets import Answer
-from fixtures.world import World
+from fixtures.world import Environment
 from specs.foresee import Foreseen
 from specs.model import Case, Step
 from specs.verbs import VERBS
@@ -19,7 +19,8 @@ IGNORED_SIGNAL = "SIGURG"  # as POSIX has it: sent to a thread, it shows whether
 
 def netns_of(case: Case) -> str:
     """The network namespace of the laboratory in which a case is played."""
-    return next((world.ROOMS[given.fixture] for given in case.given if given.fixture in world.ROOMS), DEFAULT_NETNS)
+    needed = (world.NAMESPACES.get(given.fixture) for given in case.given)
+    return next(filter(None, needed), DEFAULT_NETNS)
 
 
 def missing_capability(case: Case, hello: Mapping[str, Any]) -> str:
@@ -36,7 +37,7 @@ def missing_capability(case: Case, hello: Mapping[str, Any]) -> str:
     return f"the target has no {kind} {name}{meaning and ': '}{meaning}" if name else ""
 
 
-def ruled_out(step: Step, case: Case, environment: World, foreseen: Foreseen) -> str:
+def ruled_out(step: Step, case: Case, environment: Environment, foreseen: Foreseen) -> str:
     """Why the target's properties rule a step out; empty if they do not."""
     checked = environment.checked
     if step.name in environment.silent:

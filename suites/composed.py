@@ -35,15 +35,15 @@ class Caller:
         self.datagram: set[str] = set()
         self.deadline = 0.0
 
-    def call(self, request: str, patience: float) -> Answer:
-        """The answer to a request; `blocks`, and the agent is gone, if that takes longer than patience, in seconds."""
+    def call(self, request: str, timeout: float) -> Answer:
+        """The answer to a request; `blocks`, and the agent is gone, if that takes longer. timeout: seconds."""
         verb, *words = request.split()
         if verb not in COMPOSED:
-            answer = self.agent.call(request, patience)
+            answer = self.agent.call(request, timeout)
             if answer.ok:
                 self.note(verb, words)
             return answer
-        self.deadline = time.monotonic() + patience
+        self.deadline = time.monotonic() + timeout
         try:
             return COMPOSED[verb](self, *words)
         except Ended as end:

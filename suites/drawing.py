@@ -37,10 +37,10 @@ class Drawn:
         self.records: dict[str, Record] = {}
 
     @property
-    def greeting(self) -> Mapping[str, Any]:
-        """The greeting of the target's agent; empty where that could not be started."""
-        greeting: Mapping[str, Any] = self.schedule.sessions[self.target].greeting
-        return greeting
+    def hello(self) -> Mapping[str, Any]:
+        """The hello of the target's agent; empty where that could not be started."""
+        hello: Mapping[str, Any] = self.schedule.sessions[self.target].hello
+        return hello
 
     def __call__(self, scenario: str) -> None:
         """Play one example; scenario: YAML text of a file with a single case, whose name is the test's."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fixtures import check, world
 from fixtures.targets import Agent, AgentError, Answer, Session, Unavailable
-from fixtures.world import Unresolved, Unsupported, World
+from fixtures.world import Environment, Unresolved, Unsupported
 from specs.foresee import Foreseen
 from specs.model import Case, Entry, Given, Step, Transcript
 from specs.reached import only_observed
@@ -22,18 +22,18 @@ class Play:
 
     def __init__(self, case: Case, agent: Agent, session: Session, foreseen: Foreseen) -> None:
         self.case, self.foreseen = case, foreseen
-        self.timeouts = Timeouts(case, session.target.patience, foreseen)
+        self.timeouts = Timeouts(case, session.target.call_timeout, foreseen)
         self.calls = Calls(agent)
         self.transcript = self.calls.transcript
         self.given: Given | None = None  # the fixture that is being brought about
-        self.world = World(self.fixture_call, case.axes, session.worlds(), session.absent, check.of(session))
+        self.env = Environment(self.fixture_call, case.axes, session.networks(), session.absent, check.of(session))
 
     def run(self) -> Transcript:
         started = time.perf_counter()
         try:
             for given in self.case.given:
                 self.given = given
-                world.give(self.world, given.fixture, given.name, given.operands)
+                world.give(self.env, given.fixture, given.name, given.operands)
             self.given = None
             for index, step in enumerate(self.case.steps):
                 self.step(index, step)
@@ -44,7 +44,7 @@ class Play:
         except Stop as stop:
             self.transcript.ended = stop.ended
         self.calls.clean_up()
-        self.transcript.names = dict(self.world.names)
+        self.transcript.names = dict(self.env.names)
         self.transcript.seconds = time.perf_counter() - started
         return self.transcript
 
@@ -53,11 +53,11 @@ class Play:
         if step.verb == "socket":
             self.socket(index, step)
             return
-        if reason := ruled_out(step, self.case, self.world, self.foreseen):
+        if reason := ruled_out(step, self.case, self.env, self.foreseen):
             raise Unsupported(reason)
         self.stop_if_in_vain(index, step)
-        entry = Entry(step.text, step.verb, step.name, request_of(step, self.world), {}, index)
-        answer = self.calls.make(entry, self.timeouts.of_step(index, step, self.world))
+        entry = Entry(step.text, step.verb, step.name, request_of(step, self.env), {}, index)
+        answer = self.calls.make(entry, self.timeouts.of_step(index, step, self.env))
         if answer.ret == "unsupported" and not only_observed(self.case, index, self.transcript):
             raise Unsupported(answer.reason)
         if step.is_precondition and not answer.ok:
@@ -65,15 +65,15 @@ class Play:
                 raise Unsupported(f"{step.text} = -1 {answer.ret}")
             raise Stop("unresolved", f"step {index + 1}, a precondition: {step.text} = {answer.ret}")
         if step.verb == "bind" and answer.ok:
-            self.world.bound.add(step.name)
+            self.env.bound.add(step.name)
         if step.verb == "close":
-            self.world.reserve_port(step.name)
+            self.env.reserve_port(step.name)
 
     def socket(self, index: int, step: Step) -> None:
         """Make a socket as the axes say, which may take several calls: IPV6_V6ONLY off for v4-mapped, fcntl()."""
         operands, entries = step.operands, self.transcript.entries
         try:
-            self.world.socket(step.name, operands.get("domain", ""), operands.get("type", ""),
+            self.env.socket(step.name, operands.get("domain", ""), operands.get("type", ""),
                               operands.get("protocol", ""), operands.get("nonblocking", False))
         except (Unsupported, Unresolved):
             lacking = entries[-1].observed["ret"] == "unsupported"
@@ -100,8 +100,8 @@ def play(case: Case, session: Session, own: bool = False, foreseen: Foreseen = F
     """Play a case on a target. own: on an agent of its own."""
     check.make_ready(session)
     netns = netns_of(case)
-    lack = session.unavailable or missing_capability(case, session.greeting)
-    if not lack and not session.has_room(netns):
+    lack = session.unavailable or missing_capability(case, session.hello)
+    if not lack and not session.has_netns(netns):
         lack = session.absent(netns)
     if lack:
         return Transcript(ended=("unsupported", lack))

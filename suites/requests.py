@@ -6,12 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 from fixtures import world
-from fixtures.world import World
+from fixtures.world import Environment
 from specs.model import Step
 from specs.verbs import VERBS
 
 
-def request_of(step: Step, environment: World) -> str:
+def request_of(step: Step, environment: Environment) -> str:
     """The agent's request for a step. environment: it has the addresses, and the axes that a step does not repeat."""
     operands = dict(step.operands)
     if "to" in operands:

@@ -57,19 +57,19 @@ class Schedule:
         for opened in [self.pools[name].submit(check.make_ready, session) for name, session in self.sessions.items()]:
             opened.result()
         for name, session in self.sessions.items():
-            if self.profiles[name] is PENDING and session.greeting:
+            if self.profiles[name] is PENDING and session.hello:
                 try:
                     self.profiles[name] = pages.profile(session.platform, self.clauses)
                 except SpecError as problem:
                     session.unavailable = str(problem)
-        return {name: record.Target(s.platform, {} if s.unavailable else s.greeting, s.unavailable)
+        return {name: record.Target(s.platform, {} if s.unavailable else s.hello, s.unavailable)
                 for name, s in self.sessions.items()}
 
     def drifts(self, target: str) -> bool:
         """Whether observations may differ from the baseline: when that is asked for, and on a release not yet seen."""
         if target not in self.may_drift:
             session, platform = self.sessions[target], self.profiles[target].platform
-            version = record.Target(platform, session.greeting).version
+            version = record.Target(platform, session.hello).version
             self.may_drift[target] = self.allow_drift or bool(baseline.strangers(platform, version))
         return self.may_drift[target]
 

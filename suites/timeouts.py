@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fixtures import world
-from fixtures.world import World
+from fixtures.world import Environment
 from specs.foresee import Foreseen
 from specs.model import Case, Given, Step
 from specs.verbs import waiting_for
@@ -22,7 +22,7 @@ class Timeouts(NamedTuple):
     usual: float
     foreseen: Foreseen
 
-    def of_step(self, index: int, step: Step, environment: World) -> float:
+    def of_step(self, index: int, step: Step, environment: Environment) -> float:
         """Few seconds where blocking is foreseen, else more."""
         blocks = index in self.foreseen.blocks or (step.is_precondition and self.foreseen.unreached)
         ignores_nonblocking = step.verb == "connect" and environment.always_blocks and not has_timer(self.case)

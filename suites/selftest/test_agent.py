@@ -368,7 +368,7 @@ def test_compiler_that_judges_nothing_is_none(script: str | None, reason: str, t
 def test_greeting_tells_what_there_is(hand: Hand) -> None:
     words = dict(word.split("=", 1) for word in hand.greeting.split()[1:])
     assert hand.greeting.startswith("hello protocol=2 ")
-    assert set(targets.GREETING) <= words.keys()
+    assert set(targets.HELLO) <= words.keys()
     lacks = set() if words["agent"].startswith("python-") else IN_PYTHON
     assert set(words["verbs"].split(",")) == set(agent.VERBS) - lacks - {"reset"}
     assert {"AF_INET", "AF_UNIX"} <= set(words["domains"].split(","))

@@ -882,7 +882,7 @@ def test_what_lwip_lacks_is_unsupported(programs: Path, tmp_path: Path, start: S
 
 def test_native_names_come_with_an_errno(tmp_path: Path) -> None:
     """Winsock's numbers have names of their own, which results keep beside the canonical ones."""
-    greeting = "hello " + " ".join(f"{key}={targets.PROTOCOL}" for key in targets.GREETING)
+    greeting = "hello " + " ".join(f"{key}={targets.PROTOCOL}" for key in targets.HELLO)
     script = f"echo '{greeting}'; read line; echo EAGAIN native=WSAEWOULDBLOCK"
     it = targets.Agent(["sh", "-c", script], {}, str(tmp_path), 20.0)
     assert it.call("connect c").observed() == {"ret": "EAGAIN", "native": "WSAEWOULDBLOCK"}

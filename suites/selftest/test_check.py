@@ -12,7 +12,7 @@ import pytest
 from fixtures import check, targets
 from fixtures.checked import Checked, Pacer, Queue
 from fixtures.targets import Session, Target
-from fixtures.world import Unresolved, Unsupported, World, full_queue
+from fixtures.world import Environment, Unresolved, Unsupported, full_queue
 from specs import load
 from specs.foresee import Foreseen
 from suites import check as command
@@ -88,7 +88,7 @@ KERNELS = {
 @pytest.mark.parametrize("name", KERNELS)
 def test_smallest_queue_that_leaves_attempts_pending(name: str) -> None:
     kernel, queue = KERNELS[name]
-    world = World(kernel, {"domain": "AF_INET"}, {}, str)
+    world = Environment(kernel, {"domain": "AF_INET"}, {}, str)
     assert check.ask_queue(world, Checked(), None).queues == {"AF_INET": queue}  # type: ignore[arg-type]
 
 
@@ -108,7 +108,7 @@ def test_domain_waits_as_another_does_only_if_a_signal_shows_it(
         return Answer("ok") if "thread=" in request else answer
 
     def ask(_session: object, question: check.Question, domain: str, found: Checked) -> Checked:
-        return question(World(call, {"domain": domain}, {}, str, found), found, None)  # type: ignore[arg-type]
+        return question(Environment(call, {"domain": domain}, {}, str, found), found, None)  # type: ignore[arg-type]
 
     monkeypatch.setattr(check, "ask", ask)
     before = Checked(queues={"AF_INET": Queue()}, blocking=frozenset({"AF_INET"}))
@@ -118,19 +118,19 @@ def test_domain_waits_as_another_does_only_if_a_signal_shows_it(
 
 def test_an_attempt_that_has_failed_unseen_by_poll_is_not_pending() -> None:
     queues = {"AF_INET": Queue(0, 1)}  # as if such a target had once left attempts pending
-    world = World(Kernel({0: 1}, "reset unseen"), {"domain": "AF_INET"}, {}, str, Checked(queues))
+    world = Environment(Kernel({0: 1}, "reset unseen"), {"domain": "AF_INET"}, {}, str, Checked(queues))
     with pytest.raises(Unresolved, match="is not full"):
         full_queue(world, "queue")
 
 
 def test_a_call_that_is_compiled_out_is_unsupported() -> None:
-    world = World(lambda verb, request: Answer("ENOSYS"), {"domain": "AF_UNIX"}, {}, str)
+    world = Environment(lambda verb, request: Answer("ENOSYS"), {"domain": "AF_UNIX"}, {}, str)
     with pytest.raises(Unsupported, match="chmod path 0600 = -1 ENOSYS"):
         world.call("chmod", "path", "0600")
 
 
 def test_what_an_agent_says_of_itself_is_not_asked() -> None:
-    found = Checked.of_greeting({"ignores": "O_NONBLOCK,backlog,SO_LINGER"})
+    found = Checked.of_hello({"ignores": "O_NONBLOCK,backlog,SO_LINGER"})
     assert (found.queues["AF_INET"], "AF_UNIX" in found.blocking, found.lingers) == (None, True, False)
 
 
@@ -168,7 +168,7 @@ def test_what_was_found_out_is_in_the_greeting_and_for_people() -> None:
     opened = Session(target)
     try:
         lines = list(check.report(opened))
-        assert opened.greeting["checked"] == check.of(opened).as_json()
+        assert opened.hello["checked"] == check.of(opened).as_json()
     finally:
         opened.close()
     assert any(line.startswith("full queue, AF_INET: listen(…, 0) admits 1, ") for line in lines)
@@ -227,7 +227,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_request_that_is_lost_is_named_with_what_came_instead(fault: str, tmp_path: Path) -> None:
-    hello = " ".join(f"{key}={targets.PROTOCOL}" for key in targets.GREETING)
+    hello = " ".join(f"{key}={targets.PROTOCOL}" for key in targets.HELLO)
     script = FAULTY.replace("HELLO", hello).replace("FAULT", fault)
     agent = targets.Agent([sys.executable, "-c", script], {}, str(tmp_path), 1.0)
     try:
@@ -257,8 +257,8 @@ def test_no_errors_at_all_are_not_errors_without_limit(come: int, errors: int | 
         return Answer("ok", {"revents": seen, "name": "inet:127.0.0.1:1"})
 
     sent: list[str] = []
-    world = World(kernel, {"domain": "AF_INET"}, {}, str)
-    found = check.ask_errors(world, Checked(), SimpleNamespace(patience=2.0))  # type: ignore[arg-type]
+    world = Environment(kernel, {"domain": "AF_INET"}, {}, str)
+    found = check.ask_errors(world, Checked(), SimpleNamespace(call_timeout=2.0))  # type: ignore[arg-type]
     assert found.errors == found.as_json()["errors"] == errors
     assert f"port unreachable (ICMP) in one burst: {sentence}" in found.sentences()
 
@@ -270,7 +270,7 @@ def test_an_error_that_never_comes_is_waited_for_no_longer_than_a_call_that_bloc
     checked = Checked(errors=errors)
     case = next(case for case in house.cases_of(house.ROOT / "suites/errors/ECONNREFUSED.yaml")
                 if case.scenario == "datagram-reported-by-so-error")
-    timeouts, world = Timeouts(case, 2.0, Foreseen()), World(lambda *_: Answer("ok"), case.axes, {}, str, checked)
+    timeouts, world = Timeouts(case, 2.0, Foreseen()), Environment(lambda *_: Answer("ok"), case.axes, {}, str, checked)
     (poll,) = (index for index, step in enumerate(case.steps) if step.verb == "poll")
     assert (timeouts.of_step(poll, case.steps[poll], world) > timeouts.usual) is longer
     assert timeouts.of_step(1, case.steps[1], world) > timeouts.usual
@@ -289,5 +289,5 @@ def test_a_reset_is_found_whatever_recv_makes_of_it(revents: str, peer: str, lin
         return Answer(peer if reset else "ok", fields.get(verb, {"name": "inet:127.0.0.1:2"}))
 
     closed: list[str] = []
-    world = World(kernel, {"domain": "AF_INET"}, {}, str)
+    world = Environment(kernel, {"domain": "AF_INET"}, {}, str)
     assert check.ask_linger(world, Checked(), None).lingers is lingers  # type: ignore[arg-type]

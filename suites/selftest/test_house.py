@@ -295,10 +295,10 @@ def test_networks_and_rooms_are_those_of_fixtures() -> None:
     for case in cases():
         for given in case.given:
             with contextlib.suppress(world.Unsupported, world.Unresolved):
-                empty = world.World(lambda *_: Answer("ENOSYS"), case.axes, {}, absent)
+                empty = world.Environment(lambda *_: Answer("ENOSYS"), case.axes, {}, absent)
                 world.give(empty, given.fixture, given.name, given.operands)
     assert asked == {*TABLE.networks, *BESIDE_NETWORKS}
-    assert {"main", *world.ROOMS.values()} == TABLE.rooms.keys()
+    assert {"main", *world.NAMESPACES.values()} == TABLE.rooms.keys()
     assert {network.room for network in TABLE.networks.values()} <= TABLE.rooms.keys()
     named = {name for entry in strict.read(targets.FILE).values() for name in entry.get("worlds", ())}
     assert named <= {*TABLE.networks, *TABLE.rooms, *BESIDE_NETWORKS}

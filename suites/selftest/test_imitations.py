@@ -287,7 +287,7 @@ class Player:
         slow_ones: any may wait, but for those whose networks have space for one at a time.
         """
         slow = {case.id for case in cases if is_slow(case, foresee(case, self.profile))
-                or (slow_ones and world.ROOMS.keys().isdisjoint(given(case)))}
+                or (slow_ones and world.NAMESPACES.keys().isdisjoint(given(case)))}
         lost = 0
         with ThreadPoolExecutor(AT_ONCE) as pool:
             begun = [(case, pool.submit(self.play, case, True)) for case in cases if case.id in slow]

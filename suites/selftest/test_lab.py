@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from fixtures.lab import ROOMS, WORLDS, Lab, enter, following, unreachable, with_checksum
+from fixtures.lab import NAMESPACES, NETWORKS, Lab, enter, following, unreachable, with_checksum
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAB = PROJECT / "fixtures" / "lab.py"
-HOLD = [sys.executable, str(LAB), "hold"]
+HOLD = [sys.executable, str(LAB), "serve"]
 NOBODY = 65534
 PATIENCE_S = 30
 
@@ -54,14 +54,14 @@ print(*(errno.errorcode.get(client.connect_ex(("127.0.0.1", 1024)), "ok") for cl
 WITHOUT_NETLINK = """
 import json, os, runpy, sys
 lab = runpy.run_path(sys.argv[1])
-do = lab["Room"]._do
+do = lab["Netns"]._do
 
 def refuse(room, words):
     if words[:3] in (["ip", "link", "add"], ["ip", "neighbour", "add"], ["nft", "add", "table"]):
         raise OSError("refused")
     do(room, words)
 
-lab["Room"]._do = refuse
+lab["Netns"]._do = refuse
 lab["run"](sys.argv[2:], "impatient", False)
 """
 
@@ -71,7 +71,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 from fixtures.lab import Lab
 with Lab() as lab:
-    print(json.dumps({"holder": lab._holder.pid, "rooms": lab.rooms}), flush=True)
+    print(json.dumps({"holder": lab._holder.pid, "namespaces": lab.namespaces}), flush=True)
     sys.stdin.read()
 """
 
@@ -96,7 +96,7 @@ def lab() -> Iterator[Lab]:
 
 def status_inside(lab: Lab, *capabilities: str) -> tuple[int, dict[str, str]]:
     """The id of a process started in the main room, and what it reads in its own /proc/self/status."""
-    command = [*enter(lab.rooms["main"], capabilities), "cat", "/proc/self/status"]
+    command = [*enter(lab.namespaces["main"], capabilities), "cat", "/proc/self/status"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         told, _ = process.communicate(timeout=PATIENCE_S)
     fields = (line.partition(":") for line in told.splitlines())
@@ -117,12 +117,12 @@ def test_the_command_has_the_named_capabilities_alone(lab: Lab, named: tuple[str
 
 def test_permissions_are_checked_though_the_command_is_user_0(lab: Lab) -> None:
     script = 'id -u; : > closed; chmod 000 closed; cat closed 2>&1 || rm closed'
-    told = output([*enter(lab.rooms["main"]), "env", "LC_ALL=C", "sh", "-c", script])
+    told = output([*enter(lab.namespaces["main"]), "env", "LC_ALL=C", "sh", "-c", script])
     assert told.splitlines() == ["0", "cat: closed: Permission denied"]
 
 
 def test_the_command_starts_in_scratch(lab: Lab) -> None:
-    assert output([*enter(lab.rooms["main"]), "pwd"]).strip() == lab.scratch
+    assert output([*enter(lab.namespaces["main"]), "pwd"]).strip() == lab.scratch
 
 
 # --- worlds -------------------------------------------------------------------------------------------------
@@ -156,9 +156,9 @@ def seen(lab: Lab) -> dict[str, str]:
     attempts = [
         (domain, kind, address)
         for world, kind in ENDS
-        for domain, address in lab.worlds.get(world, {}).items()
+        for domain, address in lab.networks.get(world, {}).items()
     ]
-    room = enter(lab.rooms["impatient"])
+    room = enter(lab.namespaces["impatient"])
     told: dict[str, str] = json.loads(output([*room, sys.executable, "-c", CONNECT, json.dumps(attempts)]))
     return told
 
@@ -167,19 +167,19 @@ def seen(lab: Lab) -> dict[str, str]:
 def test_an_attempt_ends_as_its_world_makes_it(lab: Lab, seen: dict[str, str], world: str, kind: str) -> None:
     if world in lab.absent:
         pytest.skip(lab.absent[world])
-    ends = {domain: seen[f"{domain} {kind} {address}"] for domain, address in lab.worlds[world].items()}
-    assert ends == dict.fromkeys(lab.worlds[world], ENDS[world, kind])
+    ends = {domain: seen[f"{domain} {kind} {address}"] for domain, address in lab.networks[world].items()}
+    assert ends == dict.fromkeys(lab.networks[world], ENDS[world, kind])
 
 
 def test_every_world_is_there_or_says_why_not(lab: Lab) -> None:
-    assert {*lab.worlds, *lab.absent} >= {*WORLDS, "failing-directory"}
+    assert {*lab.networks, *lab.absent} >= {*NETWORKS, "failing-directory"}
     assert all(reason.count("; ") == 1 for reason in lab.absent.values())
 
 
 @pytest.mark.usefixtures("lab")
 def test_a_command_that_is_not_known_is_a_fault() -> None:
     """What every room has is not read back, so that it would be missed by none."""
-    script = "import sys; sys.path.insert(0, sys.argv[1]); from fixtures.lab import Room; Room().refusal(sys.argv[2])"
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from fixtures.lab import Netns; Netns().refusal(sys.argv[2])"
     for command in ("ip link add dummy0 type dummy", "nft add rule ip firewall firewall ip saddr 192.0.2.4 drop"):
         told = subprocess.run([*RUN[:4], sys.executable, "-c", script, str(PROJECT), command], stderr=subprocess.PIPE,
                               text=True, check=False)
@@ -188,25 +188,26 @@ def test_a_command_that_is_not_known_is_a_fault() -> None:
 
 def test_the_raw_room_alone_has_raw_sockets(lab: Lab) -> None:
     make = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)"
-    ends = {room: subprocess.run([*enter(lab.rooms[room], ROOMS[room].capabilities), sys.executable, "-c", make],
-                                 stderr=subprocess.PIPE, check=False).returncode for room in lab.rooms}
-    assert ends == {room: room != "raw" for room in lab.rooms}
+    ends = {netns: subprocess.run([*enter(pid, NAMESPACES[netns].capabilities), sys.executable, "-c", make],
+                                  stderr=subprocess.PIPE, check=False).returncode
+            for netns, pid in lab.namespaces.items()}
+    assert ends == {netns: netns != "raw" for netns in lab.namespaces}
 
 
 def test_the_narrow_room_has_one_ephemeral_port(lab: Lab) -> None:
-    ends = {room: output([*enter(lab.rooms[room]), sys.executable, "-c", CONNECT_TWICE]).strip()
+    ends = {room: output([*enter(lab.namespaces[room]), sys.executable, "-c", CONNECT_TWICE]).strip()
             for room in ("main", "narrow")}
     assert ends == {"main": "ok ok", "narrow": "ok EADDRNOTAVAIL"}
 
 
 def test_the_bare_room_has_no_address_of_ipv6(lab: Lab) -> None:
-    addresses = {room: output([*enter(pid), "cat", "/proc/net/if_inet6"]) for room, pid in lab.rooms.items()}
+    addresses = {room: output([*enter(pid), "cat", "/proc/net/if_inet6"]) for room, pid in lab.namespaces.items()}
     assert {room for room, found in addresses.items() if not found} == {"bare"}
 
 
 def test_only_the_impatient_room_gives_up_early(lab: Lab) -> None:
     asked = ["cat", "/proc/sys/net/ipv4/tcp_syn_retries"]
-    retries = {room: int(output([*enter(pid), *asked])) for room, pid in lab.rooms.items()}
+    retries = {room: int(output([*enter(pid), *asked])) for room, pid in lab.namespaces.items()}
     assert retries["impatient"] == 1
     assert retries["main"] == retries["narrow"] > 1
 
@@ -215,8 +216,8 @@ def test_only_the_impatient_room_gives_up_early(lab: Lab) -> None:
 
 
 def test_scratch_is_of_the_laboratory_alone(lab: Lab) -> None:
-    output([*enter(lab.rooms["main"]), "touch", "mark-of-main"])
-    assert "mark-of-main" in output([*enter(lab.rooms["narrow"]), "ls", lab.scratch])
+    output([*enter(lab.namespaces["main"]), "touch", "mark-of-main"])
+    assert "mark-of-main" in output([*enter(lab.namespaces["narrow"]), "ls", lab.scratch])
     assert not Path(lab.scratch, "mark-of-main").exists()
 
 
@@ -234,7 +235,7 @@ def test_the_host_keeps_its_links_routes_and_mounts() -> None:
 def test_a_room_has_no_way_to_the_host(lab: Lab) -> None:
     """Both ends of the only link are inside, and an address inside is never the host's, even where equal."""
     names = "import json, socket; print(json.dumps(socket.if_nameindex()))"
-    links = dict(json.loads(output([*enter(lab.rooms["main"]), sys.executable, "-c", names])))
+    links = dict(json.loads(output([*enter(lab.namespaces["main"]), sys.executable, "-c", names])))
     assert {"lo", "link0", "far0"} <= {*links.values()}
     assert not {*links.values()} & {name for _, name in socket.if_nameindex()} - {"lo"}
 
@@ -243,7 +244,7 @@ def test_a_room_has_no_way_to_the_host(lab: Lab) -> None:
         listener.listen()
         port = listener.getsockname()[1]
         attempt = f"import socket; print(socket.socket().connect_ex(('127.0.0.1', {port})))"
-        assert int(output([*enter(lab.rooms["main"]), sys.executable, "-c", attempt])) != 0
+        assert int(output([*enter(lab.namespaces["main"]), sys.executable, "-c", attempt])) != 0
 
 
 # --- nothing is left behind ---------------------------------------------------------------------------------
@@ -282,7 +283,7 @@ def test_it_ends_with_whoever_holds_it(how: str) -> None:
         told = json.loads(parent.stdout.readline())
         namespace = str(Path(f"/proc/{told['holder']}/ns/mnt").readlink())
         processes = processes_in(namespace)
-        assert {told["holder"], *told["rooms"].values()} <= {*processes}
+        assert {told["holder"], *told["namespaces"].values()} <= {*processes}
         with watched(processes) as descriptors:
             if how == "parent-is-killed":
                 parent.kill()
@@ -317,8 +318,8 @@ def test_an_ordinary_user_has_the_same_worlds(lab: Lab) -> None:
     if told["absent"]:  # /dev/fuse is often root's; everything else needs no permission
         reason = "/dev/fuse is not readable; chmod 0666 /dev/fuse as root"
         assert told["absent"] == {"failing-directory": reason}
-    assert told["worlds"] == {name: lab.worlds[name] for name in lab.worlds if name not in told["absent"]}
-    assert told["rooms"].keys() == lab.rooms.keys()
+    assert told["networks"] == {name: lab.networks[name] for name in lab.networks if name not in told["absent"]}
+    assert told["namespaces"].keys() == lab.namespaces.keys()
 
 
 def test_forbidden_namespaces_name_the_setting(lab: Lab) -> None:
@@ -342,7 +343,7 @@ def test_without_pyroute2_there_is_no_laboratory(lab: Lab) -> None:
 def test_without_mfusepy_one_world_is_absent(lab: Lab) -> None:
     told = told_by(without("mfusepy"))
     assert told["absent"] == {"failing-directory": "python package mfusepy is missing; pip install mfusepy"}
-    assert told["worlds"] == {name: lab.worlds[name] for name in (*WORLDS, "other-namespace")}
+    assert told["networks"] == {name: lab.networks[name] for name in (*NETWORKS, "other-namespace")}
 
 
 # --- run ----------------------------------------------------------------------------------------------------
@@ -351,7 +352,7 @@ def test_without_mfusepy_one_world_is_absent(lab: Lab) -> None:
 def test_run_builds_the_same_worlds_where_it_stands(lab: Lab) -> None:
     fresh = ["unshare", "--user", "--map-root-user", "--net"]
     told = json.loads(output([*fresh, sys.executable, str(LAB), "run", "--", "printenv", "CONNECT_WORLDS"]))
-    assert told == {world: lab.worlds[world] for world in WORLDS}
+    assert told == {world: lab.networks[world] for world in NETWORKS}
 
 
 RUN = ["unshare", "--user", "--map-root-user", "--net", sys.executable, str(LAB), "run"]
@@ -378,7 +379,7 @@ def test_links_of_its_own_stand_in_for_what_the_kernel_refuses() -> None:
     assert absent == {"down-link": "the kernel refuses `ip link add down0 type veth peer name down0-far` "
                                    "(refused); use one that has it",
                       "firewall": "the kernel refuses `nft add table ip firewall` (refused); use one that has it"}
-    assert worlds.keys() == WORLDS.keys() - absent.keys()
+    assert worlds.keys() == NETWORKS.keys() - absent.keys()
     expected = {(domain, "SOCK_STREAM", worlds[name][domain]): end for domain in ("AF_INET", "AF_INET6")
                 for name, end in ENDS_OF_STAND_INS.items()}
     expected["AF_INET", "SOCK_STREAM", following(worlds["rejecting"]["AF_INET"], 3)] = "ECONNREFUSED"
@@ -386,12 +387,12 @@ def test_links_of_its_own_stand_in_for_what_the_kernel_refuses() -> None:
     assert ends == {" ".join(attempt): end for attempt, end in expected.items()}
 
 
-@pytest.mark.parametrize("domain", sorted(WORLDS["rejecting"]))
+@pytest.mark.parametrize("domain", sorted(NETWORKS["rejecting"]))
 def test_the_router_answers_with_the_code_of_the_host(domain: str) -> None:
     family, (source, packet) = getattr(socket, domain), {
         "AF_INET": ("192.0.2.94", "45000014000000004006{checksum}{source}{destination}"),
         "AF_INET6": ("2001:db8::64:ff", "6000000000000640{source}{destination}")}[domain]
-    rejecting = WORLDS["rejecting"][domain]
+    rejecting = NETWORKS["rejecting"][domain]
     for code in range(-1, rejecting.hosts + 1):
         host = following(rejecting.address, code)
         source_raw, destination = socket.inet_pton(family, source), socket.inet_pton(family, host)
@@ -412,10 +413,10 @@ def test_a_checksum_makes_the_sum_of_all_words_ones() -> None:
 
 
 def test_run_leaves_a_network_in_use_alone(lab: Lab) -> None:
-    inside = enter(lab.rooms["main"], ["net_admin", "sys_admin"])
+    inside = enter(lab.namespaces["main"], ["net_admin", "sys_admin"])
     run = [*inside, sys.executable, str(LAB), "run"]
     refused = subprocess.run([*run, "--", "true"], check=False, stderr=subprocess.PIPE, text=True)
     assert refused.returncode == 1
     assert refused.stderr == "lab.py: this network namespace has far0, link0; run with --unshare net\n"
     told = json.loads(output([*run, "--unshare", "net", "--", "printenv", "CONNECT_WORLDS"]))
-    assert told == {world: lab.worlds[world] for world in WORLDS}
+    assert told == {world: lab.networks[world] for world in NETWORKS}

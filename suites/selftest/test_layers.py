@@ -143,18 +143,18 @@ def test_killed_in_a_case_it_takes_all_its_processes_and_that_case_alone(
     assert verdict(layer, TEXT) == ("conforms", "")
     read_line, watched = Agent.read_line, []
 
-    def read_and_be_killed(agent: Agent, patience: float) -> str | None:
+    def read_and_be_killed(agent: Agent, timeout: float) -> str | None:
         watched.append(Watched(agent.process.pid))
         agent.process.kill()
-        return read_line(agent, patience)
+        return read_line(agent, timeout)
 
     call = Agent.call
 
-    def kill_in_poll(agent: Agent, request: str, patience: float | None = None) -> targets.Answer:
+    def kill_in_poll(agent: Agent, request: str, timeout: float | None = None) -> targets.Answer:
         with monkeypatch.context() as during:
             if request.startswith("poll"):
                 during.setattr(Agent, "read_line", read_and_be_killed)
-            return call(agent, request, patience)
+            return call(agent, request, timeout)
 
     with monkeypatch.context() as killing:
         killing.setattr(Agent, "call", kill_in_poll)
@@ -193,7 +193,7 @@ def test_preload_that_is_not_there_is_found_out(name: str, start: Callable[[Targ
     target = targets.choose(ENTRIES, [name])[name]
     command = [re.sub("^LD_PRELOAD=.*", "LD_PRELOAD=/no/such/library.so", word) for word in target.start]
     session = start(replace(target, start=tuple(command)))
-    assert session.unavailable.startswith(f"{name}: its greeting tells ")
+    assert session.unavailable.startswith(f"{name}: its hello has ")
     assert session.unavailable.endswith(f"; {target.install}")
 
 
@@ -250,7 +250,7 @@ def test_agent_on_another_machine_is_handed_over_and_leaves_nothing(
 
 def test_unreachable_machine_is_unavailable(remote: Path, start: Callable[[Target], Session]) -> None:
     session = start(targets.choose(ENTRIES, ["ssh:nowhere"])["ssh:nowhere"])
-    assert session.unavailable == "ssh:nowhere: no greeting came but nothing; ssh HOST python3 -V tells why"
+    assert session.unavailable == "ssh:nowhere: no hello came but nothing; ssh HOST python3 -V tells why"
 
 
 @pytest.mark.parametrize(("name", "problem"), [

@@ -64,16 +64,16 @@ def start(log: Path) -> Iterator[Start]:
     """Starts a miniature that misbehaves in one way; all are gone in the end, with whatever they left."""
     sessions: list[Session] = []
 
-    def start_(way: str, patience: float = 10.0, **more: Any) -> Session:
+    def start_(way: str, call_timeout: float = 10.0, **more: Any) -> Session:
         command = (sys.executable, "-I", "-S", str(MINIATURE), way, str(log))
-        sessions.append(Session(Target("toy", "a toy", command, "toy", lab=False, patience=patience, **more)))
+        sessions.append(Session(Target("toy", "a toy", command, "toy", lab=False, call_timeout=call_timeout, **more)))
         sessions[-1].checked = Checked()  # its agents are counted, and the check would start more
         return sessions[-1]
 
     yield start_
     for session in sessions:
         session.close()
-        assert not session.janitor or not Path(session.folder).exists()
+        assert not session.cleanup_process or not Path(session.folder).exists()
     for pid in pids(log):
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
@@ -133,19 +133,19 @@ def test_misbehaviour_is_found_out_and_the_run_goes_on(start: Start, way: str, v
         ("no-line", "unresolved", "socket bad AF_INET SOCK_STREAM blocks"),
     ],
 )
-def test_call_that_is_not_foreseen_to_block_gets_more_patience(
+def test_call_that_is_not_foreseen_to_block_gets_more_time(
     start: Start, log: Path, way: str, verdict: str, reason: str
 ) -> None:
-    session = start(way, patience=0.2)
+    session = start(way, call_timeout=0.2)
     found = run(session, BAD)
     assert (found.verdict, found.reason) == (verdict, reason)
     assert found.seconds >= 0.2 * LOADED_FACTOR
     assert len(pids(log)) == 1
 
 
-def test_blocking_that_is_expected_costs_one_agent_and_one_patience(start: Start, log: Path) -> None:
+def test_blocking_that_is_expected_costs_one_agent_and_one_call_timeout(start: Start, log: Path) -> None:
     text = TEXT[:TEXT.index("      - {getpeername")].replace("expect: EISCONN", "expect: blocks")
-    assert run(start("hangs-later", patience=0.2), case("bad", text)).verdict == "conforms"
+    assert run(start("hangs-later", call_timeout=0.2), case("bad", text)).verdict == "conforms"
     assert len(pids(log)) == 1
 
 
@@ -185,9 +185,9 @@ def test_cases_that_wait_have_agents_apart(start: Start, log: Path) -> None:
 
 
 @pytest.mark.parametrize(("way", "reason"), [
-    ("leaves", "no greeting came but nothing; no such kernel"), ("rude", "no greeting came but 'welcome to toy'"),
-    ("terse", "its greeting lacks release, machine, implementation, verbs, domains, facilities"),
-    ("newer", "it speaks protocol 3, this suite 2"), ("floods-first", f"no greeting came but '{'x' * 80}…'"),
+    ("leaves", "no hello came but nothing; no such kernel"), ("rude", "no greeting came but 'welcome to toy'"),
+    ("terse", "its hello lacks release, machine, implementation, verbs, domains, facilities"),
+    ("newer", "it speaks protocol 3, this suite 2"), ("floods-first", f"no hello came but '{'x' * 80}…'"),
 ])
 def test_target_that_greets_wrongly_is_unsupported(start: Start, way: str, reason: str) -> None:
     found = run(start(way, install="pip install toy"), BAD)
@@ -196,9 +196,9 @@ def test_target_that_greets_wrongly_is_unsupported(start: Start, way: str, reaso
 
 
 def test_target_that_never_greets_is_unsupported(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(targets, "START_PATIENCE_S", 0.2)
+    monkeypatch.setattr(targets, "START_TIMEOUT_S", 0.2)
     found = run(start("mute"), BAD)
-    assert (found.verdict, found.reason) == ("unsupported", "toy: no greeting came but nothing")
+    assert (found.verdict, found.reason) == ("unsupported", "toy: no hello came but nothing")
 
 
 @pytest.mark.parametrize("command", ["no-such-program", "/dev/null", "/no/such/program"])
@@ -228,7 +228,7 @@ def test_target_that_starts_only_once_leaves_later_cases_unresolved(start: Start
     assert run(session, GOOD).verdict == "conforms"
     found = run(session, GOOD, own=True)
     assert (found.verdict, found.reason) == (
-        "unresolved", "no new agent: no greeting came but nothing; already running")
+        "unresolved", "no new agent: no hello came but nothing; already running")
 
 
 @pytest.mark.parametrize(("change", "reason"), [
@@ -252,7 +252,7 @@ def test_what_a_target_lacks_is_told(start: Start, change: dict[str, str], reaso
 
 def test_closing_ends_a_case_that_is_being_played(start: Start, log: Path) -> None:
     os.mkfifo(log)  # reading waits until an agent has started
-    session = start("hangs", patience=600)
+    session = start("hangs", call_timeout=600)
     player = threading.Thread(target=run, args=(session, BAD, True))
     player.start()
     first, second = (log.read_text() for _ in range(2))
@@ -280,7 +280,7 @@ def test_closed_session_starts_nothing(start: Start, log: Path) -> None:
     assert run(session, GOOD, own=True).verdict in ("unresolved", "crashed")
 
 
-@pytest.mark.parametrize(("patience", "seconds"), [(10, 10), ("500ms", 0.5), ("3s", 3.0)])
-def test_patience_may_be_a_fraction_of_a_second(patience: int | str, seconds: float) -> None:
-    entry = {"about": "a toy", "start": ["toy"], "platform": "toy", "patience": patience}
-    assert Target.of("toy", entry).patience == seconds
+@pytest.mark.parametrize(("call_timeout", "seconds"), [(10, 10), ("500ms", 0.5), ("3s", 3.0)])
+def test_call_timeout_may_be_a_fraction_of_a_second(call_timeout: int | str, seconds: float) -> None:
+    entry = {"about": "a toy", "start": ["toy"], "platform": "toy", "patience": call_timeout}
+    assert Target.of("toy", entry).call_timeout == seconds

@@ -29,7 +29,7 @@ TYPES = st.sampled_from(["SOCK_STREAM", "SOCK_DGRAM"])
 
 def greeted(target: Drawn, field: str) -> int:
     """A number of the target's greeting, about its structures."""
-    return int(target.greeting.get(field, RFC_3493[field]))
+    return int(target.hello.get(field, RFC_3493[field]))
 
 
 def size_of(target: Drawn, domain: str) -> int:
