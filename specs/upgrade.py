@@ -82,6 +82,9 @@ def apart(item: Any) -> Any:
         found["clause"] = found["clause"].replace("unspecified.", "survey.", 1)
     if isinstance(found.get("expect"), dict) and "clause" not in found:
         found["expect"] = {clause: one for clause, one in found["expect"].items() if one != "any"}
+        found["observe"] = not found["expect"]
+    if "verdicts" in found:  # without those of clauses that expect nothing
+        found["verdicts"] = {clause: one for clause, one in found["verdicts"].items() if clause in found["expect"]}
     if found.get("expect") == "any":
         del found["expect"]
         found |= {"observe": True}

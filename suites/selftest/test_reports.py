@@ -106,6 +106,8 @@ def test_result_of_the_first_schema_is_read_as_of_this_one(write: Write) -> None
     assert first.case().steps[-1].checks[0].allowed == ()
     assert second.clauses == {"survey.state": "recorded", "illumos.EISCONN": "fails"}
     assert second.steps[-1].expected == {"illumos.EISCONN": "EISCONN"}
+    assert second.steps[-1].judged == {"illumos.EISCONN": "fails"}
+    assert wording.observed_instead(second, "survey.state") == ""
     assert third.verdict == "conforms"
 
 
