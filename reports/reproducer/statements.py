@@ -156,10 +156,10 @@ class Calls:
     def call(self, request: Request, macro: str, need: bool = False) -> None:
         """Write a call; one that is needed is a precondition."""
         entry = request.entry
-        made, _, then = request.written(request.form).partition("; ")
+        form, _, after = request.form.partition("; ")
+        made, then = f"{macro}({request.written(form)})", request.written(after)
         line = f" /* line {self.case.steps[entry.step].line} */" if entry.step is not None else ""
         fields = events_needed(entry) if need else ""
-        made = f"{macro}({made})"
         self.lines.append((f"need({made} {reached(request)});" if need and not fields else f"{made};") + line)
         self.lines += [f"{then};"] if then else []
         self.lines += [f"need(value {reached(request)} && {fields});"] if fields else []

@@ -315,6 +315,12 @@ def test_text_of_a_target_is_no_code(tmp_path: Path) -> None:
     assert (status, output.splitlines()[-1]) == (0, "the document holds")
 
 
+def test_text_of_a_call_is_no_code(tmp_path: Path) -> None:
+    status, output = run(built(made(PAIR, ("send one data=a%3B%20b", "ok", "ok")), tmp_path))
+    assert (status, output.splitlines()[-1]) == (0, "the document holds")
+    assert 'send(one, "a; b", 4, 0) = 4' in output
+
+
 @pytest.mark.parametrize("request_", [
     "connect one inet:127.0.0.1:1);abort(", "connect one inet:127.0.0.1\");abort(:1", "connect one what:1",
     "connect nobody null:", "socket two AF_INET;abort() SOCK_STREAM", "listen one abort()", "wait one abort() output",
