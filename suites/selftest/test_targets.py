@@ -185,7 +185,7 @@ def test_cases_that_wait_have_agents_apart(start: Start, log: Path) -> None:
 
 
 @pytest.mark.parametrize(("way", "reason"), [
-    ("leaves", "no hello came but nothing; no such kernel"), ("rude", "no greeting came but 'welcome to toy'"),
+    ("leaves", "no hello came but nothing; no such kernel"), ("rude", "no hello came but 'welcome to toy'"),
     ("terse", "its hello lacks release, machine, implementation, verbs, domains, facilities"),
     ("newer", "it speaks protocol 3, this suite 2"), ("floods-first", f"no hello came but '{'x' * 80}…'"),
 ])
