@@ -69,7 +69,7 @@ def seen(file: Path) -> list[str]:
     return head.seen if isinstance(head, Header) else []
 
 
-def strangers(platform: str, version: str, folder: Path = FOLDER) -> list[str]:
+def other_releases(platform: str, version: str, folder: Path = FOLDER) -> list[str]:
     """The releases that a platform's baseline was seen on, where this is none of them: another one may well differ.
 
     Releases are compared by their first two numbers.

@@ -38,7 +38,7 @@ def check(file: str, value: Any, line: int, what: str, against: jsonschema.Draft
     error: Any = jsonschema.exceptions.best_match(errors)
     kind = error.validator, len(error.absolute_path)  # of several alike, the first in the file
     error = next((one for one in errors if (one.validator, len(one.absolute_path)) == kind), error)
-    while error.validator == "anyOf":  # one value, or a list of values: what was written tells which was meant
+    while error.validator == "anyOf":  # one value, or a list of values: what was written shows which was meant
         meant = int(isinstance(error.instance, list))
         error = jsonschema.exceptions.best_match(one for one in error.context if one.relative_schema_path[0] == meant)
     place: Any = value

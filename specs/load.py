@@ -20,7 +20,7 @@ def clauses(folder: Path = HERE / "clauses") -> Mapping[str, Clause]:
         check(file, content, 1, "a clause file", validator("clauses"))
         for id_, entry in content.items():
             if id_ in found:
-                fail(file, content.lines[id_], f"{id_} stands in {found[id_].file}:{found[id_].line} already")
+                fail(file, content.lines[id_], f"{id_} is defined already, in {found[id_].file}:{found[id_].line}")
             cited = tuple(Citation(doc, where["where"], where["force"]) for doc, where in entry["cited"].items())
             found[id_] = Clause(id_, entry["says"], cited, file, content.lines[id_])
     return found

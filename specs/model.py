@@ -26,7 +26,7 @@ STATUSES = ("documented", "bug", "choice")
 # Documents that bind every platform; the others are the manuals of one.
 COMMON = ("illumos", "posix-2017", "survey")
 
-# Two names of one errno: the POSIX name stands for both (errno.h lets them have one value).
+# Two names of one errno: the POSIX name is used for both (errno.h lets them have one value).
 SYNONYMS = {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP"}
 
 PENDING = ("EINPROGRESS", "EALREADY", "EINTR")  # of connect(): the attempt goes on

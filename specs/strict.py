@@ -1,4 +1,4 @@
-"""YAML read strictly. Whatever is wrong with a file is one line that names it, what is wrong and what is allowed."""
+"""YAML read strictly. Each mistake is one line: where it is, what is wrong and what is allowed."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def parse(text: str, file: str) -> Map:
     except yaml.YAMLError as problem:
         fail(file, 1, f"no YAML: {' '.join(str(problem).split())}")
     except RecursionError:
-        fail(file, 1, "no YAML for people: it nests too deeply")
+        fail(file, 1, "nested too deeply")
     if not isinstance(content, Map):
-        fail(file, 1, "the file holds no mapping")
+        fail(file, 1, "the top level is not a mapping")
     return content
 
 
@@ -73,9 +73,9 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
             for key_node, value_node in node.value:
                 key, at = self.construct_strictly(key_node), key_node.start_mark.line + 1
                 if not isinstance(key, str):
-                    fail(self.file, at, f"the key {key!r} is no word")
+                    fail(self.file, at, f"the key {key!r} is not a string")
                 if key in result:
-                    fail(self.file, at, f"{key!r} stands twice; first in line {result.lines[key]}")
+                    fail(self.file, at, f"duplicate key {key!r}; first in line {result.lines[key]}")
                 result[key], result.lines[key] = self.construct_strictly(value_node), at
             return result
         if isinstance(node, yaml.SequenceNode):

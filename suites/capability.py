@@ -40,10 +40,10 @@ def missing_capability(case: Case, hello: Mapping[str, Any]) -> str:
 def ruled_out(step: Step, case: Case, environment: Environment, foreseen: Foreseen) -> str:
     """Why the target's properties rule a step out; empty if they do not."""
     checked = environment.checked
-    if step.name in environment.silent:
-        return f"a silent host stands in for the full queue of {step.name}, and makes no calls"
-    if step.operands.get("to") in environment.silent and step.name in environment.bound:
-        return f"a silent host stands in for the full queue, and {step.name} is bound to loopback"
+    if step.name in environment.blackholed:
+        return f"a blackholed host replaces the full queue of {step.name}, and makes no calls"
+    if step.operands.get("to") in environment.blackholed and step.name in environment.bound:
+        return f"a blackholed host replaces the full queue, and {step.name} is bound to loopback"
     if step.checks:
         return ""
     if step.verb == "pthread_kill" and step.operands["signal"] == IGNORED_SIGNAL and checked.interrupts:

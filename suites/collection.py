@@ -32,7 +32,7 @@ def refuse_unmatched(config: pytest.Config, items: list[pytest.Item]) -> None:
 def sort(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Target by target; slow cases come last: they are begun first, and have waited meanwhile."""
     order = ["", *config.stash[SCHEDULE].targets]
-    items.sort(key=lambda item: (order.index(target_of(item)), isinstance(item, CaseItem) and item.waits))
+    items.sort(key=lambda item: (order.index(target_of(item)), isinstance(item, CaseItem) and item.is_slow))
 
 
 def target_of(item: pytest.Item) -> str:

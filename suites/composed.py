@@ -25,12 +25,12 @@ class Ended(Exception):
 class Caller:
     """Makes the calls of one case on an agent.
 
-    ends: of each listener, the sockets accepted from it to which the scenario gives no name.
+    accepted: of each listener, the sockets accepted from it to which the scenario gives no name.
     """
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
-        self.ends: dict[str, list[str]] = {}
+        self.accepted: dict[str, list[str]] = {}
         self.numbers = itertools.count(1)
         self.datagram: set[str] = set()
         self.deadline = 0.0
@@ -54,9 +54,9 @@ class Caller:
         if verb == "socket":
             (self.datagram.add if words[2] == "SOCK_DGRAM" else self.datagram.discard)(words[0])
         elif verb == "listen":
-            self.ends.setdefault(words[0], [])
+            self.accepted.setdefault(words[0], [])
         elif verb == "close":
-            self.ends.pop(words[0], None)
+            self.accepted.pop(words[0], None)
 
     # parts
 
@@ -80,9 +80,9 @@ class Caller:
     def accept(self, listener: str) -> None:
         end = f"{listener}.{next(self.numbers)}"  # which is no name of a scenario
         self.make(f"accept {listener} {end}")
-        self.ends.setdefault(listener, []).append(end)
+        self.accepted.setdefault(listener, []).append(end)
 
-    def send(self, name: str, raw: bytes) -> None:
+    def send_all(self, name: str, raw: bytes) -> None:
         self.make(f"send {name} data={quote(raw)}")
 
     def receive(self, name: str, most: int) -> bytes:
@@ -102,16 +102,16 @@ class Caller:
         right = next((at for at, byte in enumerate(found) if byte != raw[at]), len(found))
         return "" if right == len(raw) else f"{way}-{right}-of-{len(raw)}"
 
-    def server_end(self, listener: str, most: int) -> tuple[str, bytes]:
-        """A listener's end on which data comes, of those accepted before and of who is next, and what comes first."""
-        ends, timeout = self.ends[listener], 0
+    def accepted_peer(self, listener: str, most: int) -> tuple[str, bytes]:
+        """The accepted socket on which data comes, of those before and of the next, and what comes first."""
+        accepted, timeout = self.accepted[listener], 0
         while True:
-            for end in [one for one in ends if self.is_ready(one, timeout)]:
-                if data := self.ask(f"recv {end} size={most}").fields.get("data"):
-                    return end, unquote_to_bytes(data)
-                ends.remove(end)  # its client has gone
+            for peer in [one for one in accepted if self.is_ready(one, timeout)]:
+                if data := self.ask(f"recv {peer} size={most}").fields.get("data"):
+                    return peer, unquote_to_bytes(data)
+                accepted.remove(peer)  # its client has gone
             timeout = LOOK_MS
-            if self.is_ready(listener, 0 if ends else -1):
+            if self.is_ready(listener, 0 if accepted else -1):
                 self.accept(listener)
                 timeout = 0
 
@@ -135,11 +135,11 @@ class Caller:
         has no peer, and does not answer.
         """
         self.make(f"getpeername {name}")  # without a connection there would be no end to the waiting
-        self.send(name, ALL_BYTES)
-        there, found = self.server_end(other, len(ALL_BYTES)) if other in self.ends else (other, b"")
+        self.send_all(name, ALL_BYTES)
+        there, found = self.accepted_peer(other, len(ALL_BYTES)) if other in self.accepted else (other, b"")
         lacking = self.lacking("there", there, ALL_BYTES, found)
         if not lacking and other not in self.datagram:
-            self.send(there, ALL_BYTES[::-1])
+            self.send_all(there, ALL_BYTES[::-1])
             lacking = self.lacking("back", name, ALL_BYTES[::-1])
         return Answer("ok", {"data": lacking or "intact"})
 

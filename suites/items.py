@@ -47,9 +47,9 @@ class CaseItem(pytest.Item):
         super().__init__(name=f"{case.scenario}[{variant}]", **kwargs)
         self.case, self.target = case, target
         self.turn = self.config.stash[SCHEDULE].turn(case, target)
-        self.waits = self.turn.waits
+        self.is_slow = self.turn.slow
         self.record: Record | None = None
-        for mark in marks_of(case) | ({"waits"} if self.waits else set()):
+        for mark in marks_of(case) | ({"waits"} if self.is_slow else set()):
             self.add_marker(mark)
 
     def runtest(self) -> None:

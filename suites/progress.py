@@ -1,4 +1,4 @@
-"""What a run tells on a terminal while it goes on; in a file or a CI log it tells nothing more than pytest does."""
+"""What a run shows on a terminal while it goes on; in a file or a CI log it shows nothing more than pytest does."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from suites.timeouts import TIMER_TIMEOUT_S
 
 
 class Progress:
-    """Tells what the targets are, and what is waited for when all other cases have been played."""
+    """Shows what the targets are, and what is waited for when all other cases have been played."""
 
     def __init__(self, terminal: pytest.TerminalReporter, schedule: Schedule) -> None:
         self.terminal, self.schedule = terminal, schedule
         self.begun = time.monotonic()
-        self.told = False
+        self.reported = False
 
     def targets(self, targets: Mapping[str, Target]) -> None:
         for name, target in targets.items():
-            greeting = target.greeting
-            state = target.unavailable or f"{greeting['system']} {greeting['release']} {greeting['machine']}"
+            hello = target.greeting
+            state = target.unavailable or f"{hello['system']} {hello['release']} {hello['machine']}"
             self.terminal.write_line(f"{name}: {state}")
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """The first case that still waits tells how many do, and the longest that a timer of theirs can last.
+        """Before the first case that still waits: how many do, and the longest that a timer of theirs can last.
 
-        Of several targets each has its own time: nothing is told.
+        With several targets, each of which has its own time, nothing.
         """
-        if self.told or not isinstance(item, CaseItem) or not item.waits or len(self.schedule.targets) > 1:
+        if self.reported or not isinstance(item, CaseItem) or not item.is_slow or len(self.schedule.targets) > 1:
             return
         left = self.schedule.waiting()
         if left:
             seconds = max(0.0, self.begun + TIMER_TIMEOUT_S - time.monotonic())
             self.terminal.write_line(f"waiting for {left} cases; the longest timer ends within {seconds:.0f} s")
-            self.told = True
+            self.reported = True

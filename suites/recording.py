@@ -78,7 +78,7 @@ class Recorder:
     def drift(self, name: str, count: int) -> Iterator[str]:
         """What differs on a release that the platform's baseline was not seen on: it is shown, and does not fail."""
         target = self.targets.get(name)
-        if target and count and (known := baseline.strangers(target.platform, target.version)):
+        if target and count and (known := baseline.other_releases(target.platform, target.version)):
             yield (f"{name}: {baseline.release_of(target.version)} is judged by the baseline of {', '.join(known)}: "
                    f"{count} case{'s' if count > 1 else ''} drifted, which does not fail; accept them with "
                    f"python -m reports accept {self.path} --platform {target.platform} --add")

@@ -24,11 +24,11 @@ PENDING = Profile("", (), ())  # of a target on another machine, until its hello
 
 
 class Turn(NamedTuple):
-    """One case on one target. waits: whether it waits for a timer or for the call timeout, as far as is foreseen."""
+    """One case on one target. slow: whether it waits for a timer or for the call timeout, as far as is foreseen."""
 
     case: Case
     target: str
-    waits: bool
+    slow: bool
 
     @property
     def key(self) -> tuple[str, str]:
@@ -45,8 +45,8 @@ class Schedule:
                          for name, target in targets.items()}
         self.sessions = {name: Session(target) for name, target in targets.items()}
         self.may_drift: dict[str, bool] = {}
-        self.pools = {name: ThreadPoolExecutor(target.agents, f"{name}-waits") for name, target in targets.items()}
-        self.players = ThreadPoolExecutor(os.cpu_count(), "plays")
+        self.slow_pools = {name: ThreadPoolExecutor(target.agents, f"{name}-waits") for name, target in targets.items()}
+        self.pool = ThreadPoolExecutor(os.cpu_count(), "plays")
         self.futures: dict[tuple[str, str], Future[Record]] = {}
         self.closed = False
 
@@ -54,8 +54,9 @@ class Schedule:
 
     def open(self) -> dict[str, record.Target]:
         """Start every target, all at once; what each says of itself."""
-        for opened in [self.pools[name].submit(check.make_ready, session) for name, session in self.sessions.items()]:
-            opened.result()
+        opened = [self.slow_pools[name].submit(check.make_ready, session) for name, session in self.sessions.items()]
+        for one in opened:
+            one.result()
         for name, session in self.sessions.items():
             if self.profiles[name] is PENDING and session.hello:
                 try:
@@ -70,7 +71,7 @@ class Schedule:
         if target not in self.may_drift:
             session, platform = self.sessions[target], self.profiles[target].platform
             version = record.Target(platform, session.hello).version
-            self.may_drift[target] = self.allow_drift or bool(baseline.strangers(platform, version))
+            self.may_drift[target] = self.allow_drift or bool(baseline.other_releases(platform, version))
         return self.may_drift[target]
 
     def unmatched(self, cases: Collection[Case], drawn: Collection[str]) -> Iterator[str]:
@@ -100,7 +101,7 @@ class Schedule:
         for name in self.targets:
             own = [turn for turn in turns if turn.target == name]
             if own:
-                self.players.submit(self.play_all, own)
+                self.pool.submit(self.play_all, own)
 
     def result(self, case: Case, target: str) -> Record:
         """The record of a case: of one that was submitted, when it has been played; of any other now."""
@@ -124,7 +125,7 @@ class Schedule:
         for turn in turns:
             later.setdefault((turn.case.file, turn.case.scenario), []).append(turn)
         begun: set[tuple[str, str]] = set()
-        self.begin(sorted((one for one in turns if one.waits), key=lambda one: not has_timer(one.case)), begun)
+        self.submit_slow(sorted((one for one in turns if one.slow), key=lambda one: not has_timer(one.case)), begun)
         for turn in turns:
             if turn.key in begun:
                 continue
@@ -132,18 +133,18 @@ class Schedule:
                 break
             begun.add(turn.key)
             if self.settle(turn, own=False):
-                self.begin(later[turn.case.file, turn.case.scenario], begun)
+                self.submit_slow(later[turn.case.file, turn.case.scenario], begun)
 
-    def begin(self, turns: Iterable[Turn], begun: set[tuple[str, str]]) -> None:
+    def submit_slow(self, turns: Iterable[Turn], begun: set[tuple[str, str]]) -> None:
         """Begin what has not begun of some cases that wait, or of the rest of a scenario in which a call has waited.
 
         Each has the time that it has alone, so that no verdict depends on it. A network other than the usual one has
         space for one case at a time.
         """
         for turn in turns:
-            if turn.key not in begun and (turn.waits or netns_of(turn.case) == DEFAULT_NETNS):
+            if turn.key not in begun and (turn.slow or netns_of(turn.case) == DEFAULT_NETNS):
                 begun.add(turn.key)
-                self.pools[turn.target].submit(self.settle, turn, True)
+                self.slow_pools[turn.target].submit(self.settle, turn, True)
 
     def settle(self, turn: Turn, own: bool) -> bool:
         """Play a case, and leave what came of it to its future; whether a call of it waited."""
@@ -166,7 +167,7 @@ class Schedule:
 
     def close(self) -> None:
         self.closed = True
-        pools = [self.players, *self.pools.values()]
+        pools = [self.pool, *self.slow_pools.values()]
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
         for session in self.sessions.values():

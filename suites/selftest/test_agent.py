@@ -29,7 +29,7 @@ from fixtures import agent, targets
 
 PROGRAM = Path(agent.__file__)
 PATIENCE_S = 20.0  # for an answer that comes at once; only a machine that hangs takes as long
-END_S = 20.0  # for an agent to end; it takes GRACE_S, twice
+END_S = 20.0  # for an agent to end; it takes SHUTDOWN_TIMEOUT_S, twice
 
 
 class Hand:

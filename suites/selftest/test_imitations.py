@@ -189,7 +189,7 @@ IMITATIONS = {
     "full-queue-resets": Imitation(
         FULL + "connect c {l}\n" + POLL, "revents=POLLOUT,POLLERR,POLLHUP", "revents=", tcp(QUEUES), (
             # in AF_INET6, where it has no option that makes a listener ignore what comes
-            "unsupported: a silent host stands in for the full queue*",)),
+            "unsupported: a blackholed host replaces the full queue*",)),
     "full-queue-is-busy": Imitation(
         FULL + "connect c {l}", "EAGAIN", "EINPROGRESS", tcp(QUEUES), (
             "illumos.EINPROGRESS: connect(*) = -1 EAGAIN",

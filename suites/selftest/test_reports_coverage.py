@@ -70,7 +70,7 @@ def test_report_names_every_suite_and_every_scenario(form: str, capsys: pytest.C
     (", why: too many sockets", "", "lacks 'scenarios'"),
     ("why: too many sockets", "why: too many sockets, scenarios: [a]", "takes no 'scenarios'; it takes checks, why"),
     ("owner/name", "name", "'name' is not a repository on GitHub, OWNER/NAME"),
-    ("forty:", "again:", "'again' stands twice"),
+    ("forty:", "again:", "duplicate key 'again'"),
 ])
 def test_error_is_one_line(tmp_path: Path, changed: str, into: str, message: str) -> None:
     with pytest.raises(SpecError) as problem:

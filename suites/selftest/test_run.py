@@ -223,7 +223,7 @@ def test_rest_of_a_scenario_in_which_a_call_waits_is_played_side_by_side() -> No
     """Each of the rest returns only when all have begun; a scenario that does not wait is played case by case."""
     target = targets.choose(load.targets(targets.FILE), ["native"])
     played = schedule.Schedule(target)
-    turns = [schedule.Turn(case, "native", waits=False) for case in house_.cases_of(ROOT / FILES[0])]
+    turns = [schedule.Turn(case, "native", slow=False) for case in house_.cases_of(ROOT / FILES[0])]
     slow = [turn.case.id for turn in turns if turn.case.scenario == turns[0].case.scenario]
     barrier = threading.Barrier(len(slow) - 1)
     aside: list[str] = []
