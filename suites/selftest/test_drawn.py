@@ -36,7 +36,7 @@ def texts(test: Any, **operands: Any) -> list[str]:
 
     class Target:
         def __init__(self) -> None:
-            self.greeting = {"sockaddr_in6": "32", "sa_family_max": "65535"}
+            self.hello = {"sockaddr_in6": "32", "sa_family_max": "65535"}
 
         def __call__(self, text: str) -> None:
             played.append(text)
