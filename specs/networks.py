@@ -17,7 +17,7 @@ SPELT = {"AF_INET": {"ip": "ip", "icmp": "icmp", "ipv": "ipv4"},  # in commands
 
 @dataclass(frozen=True)
 class Part:
-    """Something that every room has, or a room; the head of networks.yaml explains it."""
+    """Something that every namespace has, or one; the head of networks.yaml explains it."""
 
     says: str
     commands: Sequence[str] = ()
@@ -34,7 +34,7 @@ class Network:
     addresses: Mapping[str, str]  # domain -> address
     hosts: Mapping[str, int] = field(default_factory=dict)
     route: str | None = None
-    room: str = "main"
+    netns: str = "default"
     commands: Sequence[str] = ()
     instead: Sequence[str] = ()
 
@@ -63,14 +63,15 @@ class Network:
 
 @dataclass(frozen=True)
 class Table:
-    every_room: Mapping[str, Part]
-    rooms: Mapping[str, Part]
+    every_namespace: Mapping[str, Part]
+    namespaces: Mapping[str, Part]
     networks: Mapping[str, Network]
 
 
 def read(content: Mapping[str, Any]) -> Table:
-    every_room, rooms = ({name: Part(**row) for name, row in content[key].items()} for key in ("every-room", "rooms"))
-    return Table(every_room, rooms, {name: Network.of_row(row) for name, row in content["networks"].items()})
+    every_namespace, namespaces = ({name: Part(**row) for name, row in content[key].items()}
+                                   for key in ("every-namespace", "namespaces"))
+    return Table(every_namespace, namespaces, {name: Network.of_row(row) for name, row in content["networks"].items()})
 
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # as in verbs.py
@@ -78,10 +79,10 @@ TABLE = read(yaml.load(FILE.read_text(encoding="utf-8"), LOADER))  # noqa: S506 
 
 
 def commands_to(host: str) -> list[str]:
-    """What makes the network of a host, beside what every room has; and the room that is for it."""
+    """What makes the network of a host, beside what every namespace has; and the namespace that is for it."""
     for network in TABLE.networks.values():
         for domain in network.addresses:
             number = network.number_of(domain, host)
             if number is not None:
-                return [*network.made_by(domain, [number]), *TABLE.rooms[network.room].commands]
+                return [*network.made_by(domain, [number]), *TABLE.namespaces[network.netns].commands]
     return []

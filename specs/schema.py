@@ -109,7 +109,7 @@ def networks() -> str:
     """What the laboratory makes: the rows, those of networks by domain, with their commands spelt out."""
     parts = {key: {name: said(commands=part.commands, instead=part.instead, capabilities=part.capabilities)
                    for name, part in rows.items()}
-             for key, rows in (("every-room", TABLE.every_room), ("rooms", TABLE.rooms))}
+             for key, rows in (("every-namespace", TABLE.every_namespace), ("namespaces", TABLE.namespaces))}
     by_domain = {name: {domain: said(address=address, hosts=network.count(domain), route=network.route,
                                      commands=network.made_by(domain, range(network.count(domain))),
                                      instead=network.instead) for domain, address in network.addresses.items()}

@@ -13,7 +13,7 @@ from specs.model import Case, Step
 from specs.verbs import VERBS
 from suites.timeouts import waits_for_error
 
-DEFAULT_NETNS = "main"  # of the laboratory, for all cases that need no other
+DEFAULT_NETNS = "default"  # of the laboratory, for all cases that need no other
 IGNORED_SIGNAL = "SIGURG"  # as POSIX has it: sent to a thread, it shows whether its call has returned
 
 

@@ -10,7 +10,8 @@ from specs.model import Transcript
 from specs.networks import TABLE, commands_to
 
 PORT = re.compile(r"bind \S+ inet6?:.*:([0-9]+)|connect \S+ inet6?:.*:(49152)( .*)?")
-BARE = re.compile(r"bind \S+ inet6?:(127\.0\.0\.1|::1|::ffff:127\.0\.0\.1):0")  # succeeds wherever lo has an address
+# succeeds wherever lo has an address
+LOOPBACK = re.compile(r"bind \S+ inet6?:(127\.0\.0\.1|::1|::ffff:127\.0\.0\.1):0")
 FAILING = re.compile(r"unix:(/(?:mnt|media|srv|opt)/\S+)/")
 RAW = re.compile(r"socket \S+ (AF_INET6?|AF_PACKET) SOCK_(RAW|PACKET)")  # these need root of a network namespace
 
@@ -19,17 +20,19 @@ def commands(transcript: Transcript) -> Iterator[str]:
     """The commands, in order; none if the case can run on any host."""
     requests = [entry.request for entry in transcript.entries]
     hosts = dict.fromkeys(host for request in requests if (host := foreign(request)))
-    bare = any(BARE.fullmatch(one.request) for one in transcript.entries if one.observed["ret"] == "EADDRNOTAVAIL")
-    narrow = uses_fixed_port(transcript)
-    parts = [part for name, part in TABLE.every_room.items()  # the link decides how a missing loopback fails
-             if (name == "link" and (hosts or bare)) or (part.word and any(part.word in one for one in requests))]
-    if parts or narrow or any(RAW.match(request) for request in requests):
+    no_loopback = any(LOOPBACK.fullmatch(one.request) for one in transcript.entries
+                      if one.observed["ret"] == "EADDRNOTAVAIL")
+    fixed_port = uses_fixed_port(transcript)
+    parts = [part for name, part in TABLE.every_namespace.items()  # the link decides how a missing loopback fails
+             if (name == "link" and (hosts or no_loopback))
+             or (part.word and any(part.word in one for one in requests))]
+    if parts or fixed_port or any(RAW.match(request) for request in requests):
         yield "unshare -Urn   # a network of its own, which no packet leaves; in it:"
-        yield from TABLE.every_room["loopback"].commands
+        yield from TABLE.every_namespace["loopback"].commands
     made = [command for part in parts for command in part.commands]
     made += [command for host in hosts for command in commands_to(host)]
-    made += TABLE.rooms["bare"].commands if bare else []
-    made += TABLE.rooms["narrow"].commands if narrow else []
+    made += TABLE.namespaces["no-loopback-address"].commands if no_loopback else []
+    made += TABLE.namespaces["one-ephemeral-port"].commands if fixed_port else []
     yield from dict.fromkeys(made)
     for folder in dict.fromkeys(found[1] for request in requests if (found := FAILING.search(request))):
         yield f"# on {folder}: a file system whose look-ups end in EIO, such as `python fixtures/lab.py hold` serves"

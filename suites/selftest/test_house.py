@@ -317,7 +317,7 @@ def test_an_address_is_of_one_network_and_for_documentation() -> None:
     assert all(any(host in one for one in ranges) for host in hosts)
 
 
-def test_networks_and_rooms_are_those_of_fixtures() -> None:
+def test_networks_and_namespaces_are_those_of_fixtures() -> None:
     """Each is one that a fixture speaks to, or is played in, and fixtures and targets name no others."""
     asked: set[str] = set()
 
@@ -331,10 +331,10 @@ def test_networks_and_rooms_are_those_of_fixtures() -> None:
                 empty = world.Environment(lambda *_: Answer("ENOSYS"), case.axes, {}, absent)
                 world.give(empty, given.fixture, given.name, given.operands)
     assert asked == {*TABLE.networks, *BESIDE_NETWORKS}
-    assert {"main", *world.NAMESPACES.values()} == TABLE.rooms.keys()
-    assert {network.room for network in TABLE.networks.values()} <= TABLE.rooms.keys()
+    assert {"default", *world.NAMESPACES.values()} == TABLE.namespaces.keys()
+    assert {network.netns for network in TABLE.networks.values()} <= TABLE.namespaces.keys()
     named = {name for entry in strict.read(targets.FILE).values() for name in entry.get("worlds", ())}
-    assert named <= {*TABLE.networks, *TABLE.rooms, *BESIDE_NETWORKS}
+    assert named <= {*TABLE.networks, *TABLE.namespaces, *BESIDE_NETWORKS}
 
 
 # --- clauses, scenarios, fixtures ---------------------------------------------------------------------------

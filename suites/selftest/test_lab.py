@@ -1,4 +1,4 @@
-"""The laboratory: its rooms, what their worlds do, and that nothing of it is seen outside or left behind."""
+"""The laboratory: its namespaces, what their worlds do, and that nothing of it is seen outside or left behind."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ listener.listen()
 print(*(errno.errorcode.get(client.connect_ex(("127.0.0.1", 1024)), "ok") for client in (first, second)))
 """
 
-# Builds a room for a kernel without pairs of links, permanent neighbours and a firewall; then becomes the command.
+# Builds a netns for a kernel without pairs of links, permanent neighbours and a firewall; then becomes the command.
 WITHOUT_NETLINK = """
 import json, os, runpy, sys
 lab = runpy.run_path(sys.argv[1])
 do = lab["Netns"]._do
 
-def refuse(room, words):
+def refuse(netns, words):
     if words[:3] in (["ip", "link", "add"], ["ip", "neighbour", "add"], ["nft", "add", "table"]):
         raise OSError("refused")
-    do(room, words)
+    do(netns, words)
 
 lab["Netns"]._do = refuse
-lab["run"](sys.argv[2:], "impatient", False)
+lab["run"](sys.argv[2:], "short-syn-timeout", False)
 """
 
 # A program that has a laboratory, tells who holds it, and then waits to be killed.
@@ -95,8 +95,8 @@ def lab() -> Iterator[Lab]:
 
 
 def status_inside(lab: Lab, *capabilities: str) -> tuple[int, dict[str, str]]:
-    """The id of a process started in the main room, and what it reads in its own /proc/self/status."""
-    command = [*enter(lab.namespaces["main"], capabilities), "cat", "/proc/self/status"]
+    """The id of a process started in the default namespace, and what it reads in its own /proc/self/status."""
+    command = [*enter(lab.namespaces["default"], capabilities), "cat", "/proc/self/status"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         told, _ = process.communicate(timeout=PATIENCE_S)
     fields = (line.partition(":") for line in told.splitlines())
@@ -117,12 +117,12 @@ def test_the_command_has_the_named_capabilities_alone(lab: Lab, named: tuple[str
 
 def test_permissions_are_checked_though_the_command_is_user_0(lab: Lab) -> None:
     script = 'id -u; : > closed; chmod 000 closed; cat closed 2>&1 || rm closed'
-    told = output([*enter(lab.namespaces["main"]), "env", "LC_ALL=C", "sh", "-c", script])
+    told = output([*enter(lab.namespaces["default"]), "env", "LC_ALL=C", "sh", "-c", script])
     assert told.splitlines() == ["0", "cat: closed: Permission denied"]
 
 
 def test_the_command_starts_in_scratch(lab: Lab) -> None:
-    assert output([*enter(lab.namespaces["main"]), "pwd"]).strip() == lab.scratch
+    assert output([*enter(lab.namespaces["default"]), "pwd"]).strip() == lab.scratch
 
 
 # --- worlds -------------------------------------------------------------------------------------------------
@@ -152,14 +152,14 @@ ENDS = {
 
 @pytest.fixture(scope="module")
 def seen(lab: Lab) -> dict[str, str]:
-    """How an attempt at every address ends, in the room where none takes long."""
+    """How an attempt at every address ends, in the namespace where none takes long."""
     attempts = [
         (domain, kind, address)
         for world, kind in ENDS
         for domain, address in lab.networks.get(world, {}).items()
     ]
-    room = enter(lab.namespaces["impatient"])
-    told: dict[str, str] = json.loads(output([*room, sys.executable, "-c", CONNECT, json.dumps(attempts)]))
+    netns = enter(lab.namespaces["short-syn-timeout"])
+    told: dict[str, str] = json.loads(output([*netns, sys.executable, "-c", CONNECT, json.dumps(attempts)]))
     return told
 
 
@@ -178,7 +178,7 @@ def test_every_world_is_there_or_says_why_not(lab: Lab) -> None:
 
 @pytest.mark.usefixtures("lab")
 def test_a_command_that_is_not_known_is_a_fault() -> None:
-    """What every room has is not read back, so that it would be missed by none."""
+    """What every namespace has is not verified, so that no test would miss it."""
     script = "import sys; sys.path.insert(0, sys.argv[1]); from fixtures.lab import Netns; Netns().refusal(sys.argv[2])"
     for command in ("ip link add dummy0 type dummy", "nft add rule ip firewall firewall ip saddr 192.0.2.4 drop"):
         told = subprocess.run([*RUN[:4], sys.executable, "-c", script, str(PROJECT), command], stderr=subprocess.PIPE,
@@ -186,7 +186,7 @@ def test_a_command_that_is_not_known_is_a_fault() -> None:
         assert told.stderr.endswith(f"no command that is known: {command}\n")
 
 
-def test_the_raw_room_alone_has_raw_sockets(lab: Lab) -> None:
+def test_the_raw_namespace_alone_has_raw_sockets(lab: Lab) -> None:
     make = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)"
     ends = {netns: subprocess.run([*enter(pid, NAMESPACES[netns].capabilities), sys.executable, "-c", make],
                                   stderr=subprocess.PIPE, check=False).returncode
@@ -194,31 +194,31 @@ def test_the_raw_room_alone_has_raw_sockets(lab: Lab) -> None:
     assert ends == {netns: netns != "raw" for netns in lab.namespaces}
 
 
-def test_the_narrow_room_has_one_ephemeral_port(lab: Lab) -> None:
-    ends = {room: output([*enter(lab.namespaces[room]), sys.executable, "-c", CONNECT_TWICE]).strip()
-            for room in ("main", "narrow")}
-    assert ends == {"main": "ok ok", "narrow": "ok EADDRNOTAVAIL"}
+def test_one_namespace_has_one_ephemeral_port(lab: Lab) -> None:
+    ends = {netns: output([*enter(lab.namespaces[netns]), sys.executable, "-c", CONNECT_TWICE]).strip()
+            for netns in ("default", "one-ephemeral-port")}
+    assert ends == {"default": "ok ok", "one-ephemeral-port": "ok EADDRNOTAVAIL"}
 
 
-def test_the_bare_room_has_no_address_of_ipv6(lab: Lab) -> None:
-    addresses = {room: output([*enter(pid), "cat", "/proc/net/if_inet6"]) for room, pid in lab.namespaces.items()}
-    assert {room for room, found in addresses.items() if not found} == {"bare"}
+def test_one_namespace_has_no_address_of_ipv6(lab: Lab) -> None:
+    addresses = {netns: output([*enter(pid), "cat", "/proc/net/if_inet6"]) for netns, pid in lab.namespaces.items()}
+    assert {netns for netns, found in addresses.items() if not found} == {"no-loopback-address"}
 
 
-def test_only_the_impatient_room_gives_up_early(lab: Lab) -> None:
+def test_only_one_namespace_gives_up_early(lab: Lab) -> None:
     asked = ["cat", "/proc/sys/net/ipv4/tcp_syn_retries"]
-    retries = {room: int(output([*enter(pid), *asked])) for room, pid in lab.namespaces.items()}
-    assert retries["impatient"] == 1
-    assert retries["main"] == retries["narrow"] > 1
+    retries = {netns: int(output([*enter(pid), *asked])) for netns, pid in lab.namespaces.items()}
+    assert retries["short-syn-timeout"] == 1
+    assert retries["default"] == retries["one-ephemeral-port"] > 1
 
 
 # --- nothing is seen outside --------------------------------------------------------------------------------
 
 
 def test_scratch_is_of_the_laboratory_alone(lab: Lab) -> None:
-    output([*enter(lab.namespaces["main"]), "touch", "mark-of-main"])
-    assert "mark-of-main" in output([*enter(lab.namespaces["narrow"]), "ls", lab.scratch])
-    assert not Path(lab.scratch, "mark-of-main").exists()
+    output([*enter(lab.namespaces["default"]), "touch", "mark-of-default"])
+    assert "mark-of-default" in output([*enter(lab.namespaces["one-ephemeral-port"]), "ls", lab.scratch])
+    assert not Path(lab.scratch, "mark-of-default").exists()
 
 
 def test_the_host_keeps_its_links_routes_and_mounts() -> None:
@@ -232,10 +232,10 @@ def test_the_host_keeps_its_links_routes_and_mounts() -> None:
     assert before == during == host()
 
 
-def test_a_room_has_no_way_to_the_host(lab: Lab) -> None:
+def test_a_namespace_has_no_way_to_the_host(lab: Lab) -> None:
     """Both ends of the only link are inside, and an address inside is never the host's, even where equal."""
     names = "import json, socket; print(json.dumps(socket.if_nameindex()))"
-    links = dict(json.loads(output([*enter(lab.namespaces["main"]), sys.executable, "-c", names])))
+    links = dict(json.loads(output([*enter(lab.namespaces["default"]), sys.executable, "-c", names])))
     assert {"lo", "link0", "far0"} <= {*links.values()}
     assert not {*links.values()} & {name for _, name in socket.if_nameindex()} - {"lo"}
 
@@ -244,7 +244,7 @@ def test_a_room_has_no_way_to_the_host(lab: Lab) -> None:
         listener.listen()
         port = listener.getsockname()[1]
         attempt = f"import socket; print(socket.socket().connect_ex(('127.0.0.1', {port})))"
-        assert int(output([*enter(lab.namespaces["main"]), sys.executable, "-c", attempt])) != 0
+        assert int(output([*enter(lab.namespaces["default"]), sys.executable, "-c", attempt])) != 0
 
 
 # --- nothing is left behind ---------------------------------------------------------------------------------
@@ -359,10 +359,10 @@ RUN = ["unshare", "--user", "--map-root-user", "--net", sys.executable, str(LAB)
 
 
 @pytest.mark.usefixtures("lab")
-def test_run_leaves_the_command_what_its_room_has() -> None:
+def test_run_leaves_the_command_what_its_namespace_has() -> None:
     look = ["grep", "CapEff", "/proc/self/status"]
-    has = {room: int(output([*RUN, "--room", room, "--", *look]).split()[1], 16) for room in ("main", "raw")}
-    assert has == {"main": 0, "raw": 1 << 13}  # CAP_NET_RAW, <linux/capability.h>
+    has = {netns: int(output([*RUN, "--netns", netns, "--", *look]).split()[1], 16) for netns in ("default", "raw")}
+    assert has == {"default": 0, "raw": 1 << 13}  # CAP_NET_RAW, <linux/capability.h>
 
 
 ENDS_OF_STAND_INS = {"blackholed-host": "ETIMEDOUT", "unresolved-neighbour": "EHOSTUNREACH", "rejecting": "ENETUNREACH"}
@@ -413,7 +413,7 @@ def test_a_checksum_makes_the_sum_of_all_words_ones() -> None:
 
 
 def test_run_leaves_a_network_in_use_alone(lab: Lab) -> None:
-    inside = enter(lab.namespaces["main"], ["net_admin", "sys_admin"])
+    inside = enter(lab.namespaces["default"], ["net_admin", "sys_admin"])
     run = [*inside, sys.executable, str(LAB), "run"]
     refused = subprocess.run([*run, "--", "true"], check=False, stderr=subprocess.PIPE, text=True)
     assert refused.returncode == 1

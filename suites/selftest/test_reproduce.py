@@ -111,7 +111,7 @@ def start(program: Path, commands: Sequence[str], session: targets.Session) -> l
     """The command for a program: where its case was played, or in the network that its own comment tells to make."""
     if not commands:
         namespaces = session.lab.namespaces if session.lab else {}
-        return [*(lab.enter(namespaces["main"]) if namespaces else []), str(program)]
+        return [*(lab.enter(namespaces["default"]) if namespaces else []), str(program)]
     first, *rest = (command.partition("   # ")[0] for command in commands)
     return [*first.split(), "sh", "-c", "\n".join(["set -e", *rest, 'exec "$0"']), str(program)]
 
@@ -431,7 +431,7 @@ def test_network_of_a_host_is_made_as_the_laboratory_makes_it() -> None:
         for domain, address in network.addresses.items():
             last = lab.following(address, network.count(domain) - 1) if domain in network.hosts else address
             commands = commands_to(last.partition("%")[0])
-            assert {*commands} <= {*lab.NETWORKS[name][domain].commands, *lab.NAMESPACES[network.room].commands}, name
+            assert {*commands} <= {*lab.NETWORKS[name][domain].commands, *lab.NAMESPACES[network.netns].commands}, name
             assert bool(commands) == bool(network.commands), name
     assert [one.partition(" daddr ")[2] for one in commands_to("192.0.2.67") if one.startswith("nft add rule ")] == [
         "192.0.2.67 reject with icmp type 3"]
