@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 NAME = "name=inet:127.0.0.1:4711"
-HELLO = ("hello protocol=2 system=Toy release=1 machine=toy implementation=none domains=AF_INET facilities=poll "
+HELLO = ("hello protocol=3 system=Toy release=1 machine=toy implementation=none domains=AF_INET facilities=poll "
          "verbs=bind,close,connect,getpeername,getsockname,listen,socket")
 
 
@@ -73,8 +73,8 @@ GREETINGS: dict[str, Callable[[], str]] = {
     "mute": hang,
     "leaves": lambda: die(6, "no such kernel"),
     "rude": lambda: "welcome to toy\n",
-    "terse": lambda: "hello protocol=2 system=Toy\n",
-    "newer": lambda: HELLO.replace("protocol=2", "protocol=3") + "\n",
+    "terse": lambda: "hello protocol=3 system=Toy\n",
+    "newer": lambda: HELLO.replace("protocol=3", "protocol=4") + "\n",
     "floods-first": lambda: flood("x"),
 }
 

@@ -367,7 +367,7 @@ def test_compiler_that_judges_nothing_is_none(script: str | None, reason: str, t
 
 def test_greeting_tells_what_there_is(hand: Hand) -> None:
     words = dict(word.split("=", 1) for word in hand.greeting.split()[1:])
-    assert hand.greeting.startswith("hello protocol=2 ")
+    assert hand.greeting.startswith("hello protocol=3 ")
     assert set(targets.HELLO) <= words.keys()
     lacks = set() if words["agent"].startswith("python-") else IN_PYTHON
     assert set(words["verbs"].split(",")) == set(agent.VERBS) - lacks - {"reset"}
@@ -376,13 +376,13 @@ def test_greeting_tells_what_there_is(hand: Hand) -> None:
     assert str(agent.PROTOCOL) == targets.PROTOCOL
 
 
-def test_greeting_passes_on_the_worlds_it_is_told(tmp_path: Path) -> None:
-    worlds = {"blackholed-host": {"AF_INET": "192.0.2.2"}}
-    hand = Hand(tmp_path, CONNECT_WORLDS=json.dumps(worlds))
-    told = re.search(r" worlds=(\S+)", hand.greeting)
+def test_greeting_passes_on_the_networks_it_is_told(tmp_path: Path) -> None:
+    networks = {"blackholed-host": {"AF_INET": "192.0.2.2"}}
+    hand = Hand(tmp_path, CONNECT_NETWORKS=json.dumps(networks))
+    told = re.search(r" networks=(\S+)", hand.greeting)
     hand.close()
     assert told
-    assert told[1] == quote(json.dumps(worlds), safe="")
+    assert told[1] == quote(json.dumps(networks), safe="")
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_it_is_built_without_a_warning_and_refuses_a_closed_port(flavour: str, p
     if not BUILDS[flavour].runs:
         return
     it = start(tmp_path, program)
-    assert it.greeting.startswith("hello protocol=2 agent=c-")
+    assert it.greeting.startswith("hello protocol=3 agent=c-")
     it.do("socket deaf AF_INET SOCK_STREAM", "bind deaf inet:127.0.0.1:0", "socket c AF_INET SOCK_STREAM")
     assert it.say(f"connect c {it.name('deaf')}") in ("ECONNREFUSED", "ECONNRESET")
     assert it.end() == 0
@@ -558,10 +558,10 @@ def test_its_greeting_is_that_of_agent_py(hand: Hand, tmp_path: Path, start: Sta
     assert set(of_python["verbs"].split(",")) - set(of_c["verbs"].split(",")) == IN_PYTHON
 
 
-def test_greeting_passes_on_the_worlds_it_is_told(posix: Path, tmp_path: Path, start: Start) -> None:
-    worlds = json.dumps({"failing-directory": {"AF_UNIX": "/srv/e"}})
-    it = start(tmp_path, posix, CONNECT_WORLDS=worlds)
-    assert f" worlds={quote(worlds, safe='')} " in it.greeting
+def test_greeting_passes_on_the_networks_it_is_told(posix: Path, tmp_path: Path, start: Start) -> None:
+    networks = json.dumps({"failing-directory": {"AF_UNIX": "/srv/e"}})
+    it = start(tmp_path, posix, CONNECT_NETWORKS=networks)
+    assert f" networks={quote(networks, safe='')} " in it.greeting
 
 
 def test_a_long_request_is_answered(hand: Hand) -> None:
@@ -702,7 +702,7 @@ BSD = """
 #define WITHOUT_AF_UNIX
 #define FLAVOUR "bsd"
 #define CONNECT_MAIN bsd_main
-#define WORLDS "{\\"no-route\\": {}}"
+#define NETWORKS "{\\"no-route\\": {}}"
 #define end_layer bsd_end
 struct bsd_sockaddr {
     unsigned char sa_len, sa_family;
@@ -815,7 +815,7 @@ def test_what_a_call_does_not_write_is_nothing_of_an_earlier_one(bsd: Hand) -> N
 
 
 def test_a_port_has_its_own_networks_and_end(bsd: Hand) -> None:
-    assert f" worlds={quote(json.dumps({'no-route': {}}), safe='')} " in bsd.greeting
+    assert f" networks={quote(json.dumps({'no-route': {}}), safe='')} " in bsd.greeting
     assert bsd.end() == 70
 
 

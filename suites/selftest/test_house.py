@@ -333,7 +333,7 @@ def test_networks_and_namespaces_are_those_of_fixtures() -> None:
     assert asked == {*TABLE.networks, *BESIDE_NETWORKS}
     assert {"default", *world.NAMESPACES.values()} == TABLE.namespaces.keys()
     assert {network.netns for network in TABLE.networks.values()} <= TABLE.namespaces.keys()
-    named = {name for entry in strict.read(targets.FILE).values() for name in entry.get("worlds", ())}
+    named = {name for entry in strict.read(targets.FILE).values() for name in entry.get("networks", ())}
     assert named <= {*TABLE.networks, *TABLE.namespaces, *BESIDE_NETWORKS}
 
 

@@ -1,4 +1,4 @@
-"""The laboratory: its namespaces, what their worlds do, and that nothing of it is seen outside or left behind."""
+"""The laboratory: its namespaces, what their networks do, and that nothing of it is seen outside or left behind."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ def test_the_command_starts_in_scratch(lab: Lab) -> None:
     assert output([*enter(lab.namespaces["default"]), "pwd"]).strip() == lab.scratch
 
 
-# --- worlds -------------------------------------------------------------------------------------------------
+# --- networks -----------------------------------------------------------------------------------------------
 
-# How connect(2) to an address of each world ends, by ip(7), ip-route(8), tcp(7).
+# How connect(2) to an address of each network ends, by ip(7), ip-route(8), tcp(7).
 ENDS = {
     ("blackholed-host", "SOCK_STREAM"): "ETIMEDOUT",
     ("unresolved-neighbour", "SOCK_STREAM"): "EHOSTUNREACH",
@@ -155,23 +155,23 @@ def seen(lab: Lab) -> dict[str, str]:
     """How an attempt at every address ends, in the namespace where none takes long."""
     attempts = [
         (domain, kind, address)
-        for world, kind in ENDS
-        for domain, address in lab.networks.get(world, {}).items()
+        for network, kind in ENDS
+        for domain, address in lab.networks.get(network, {}).items()
     ]
     netns = enter(lab.namespaces["short-syn-timeout"])
     told: dict[str, str] = json.loads(output([*netns, sys.executable, "-c", CONNECT, json.dumps(attempts)]))
     return told
 
 
-@pytest.mark.parametrize(("world", "kind"), ENDS, ids=map("-".join, ENDS))
-def test_an_attempt_ends_as_its_world_makes_it(lab: Lab, seen: dict[str, str], world: str, kind: str) -> None:
-    if world in lab.absent:
-        pytest.skip(lab.absent[world])
-    ends = {domain: seen[f"{domain} {kind} {address}"] for domain, address in lab.networks[world].items()}
-    assert ends == dict.fromkeys(lab.networks[world], ENDS[world, kind])
+@pytest.mark.parametrize(("network", "kind"), ENDS, ids=map("-".join, ENDS))
+def test_an_attempt_ends_as_its_network_makes_it(lab: Lab, seen: dict[str, str], network: str, kind: str) -> None:
+    if network in lab.absent:
+        pytest.skip(lab.absent[network])
+    ends = {domain: seen[f"{domain} {kind} {address}"] for domain, address in lab.networks[network].items()}
+    assert ends == dict.fromkeys(lab.networks[network], ENDS[network, kind])
 
 
-def test_every_world_is_there_or_says_why_not(lab: Lab) -> None:
+def test_every_network_is_there_or_says_why_not(lab: Lab) -> None:
     assert {*lab.networks, *lab.absent} >= {*NETWORKS, "failing-directory"}
     assert all(reason.count("; ") == 1 for reason in lab.absent.values())
 
@@ -308,7 +308,7 @@ def told_by(command: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start it as somebody else")
-def test_an_ordinary_user_has_the_same_worlds(lab: Lab) -> None:
+def test_an_ordinary_user_has_the_same_networks(lab: Lab) -> None:
     ordinary = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     try:
         output([*ordinary, sys.executable, "-c", f"open({str(LAB)!r}); import pyroute2"])
@@ -340,7 +340,7 @@ def test_without_pyroute2_there_is_no_laboratory(lab: Lab) -> None:
     assert told == {"error": "python package pyroute2 is missing; pip install pyroute2"}
 
 
-def test_without_mfusepy_one_world_is_absent(lab: Lab) -> None:
+def test_without_mfusepy_one_network_is_absent(lab: Lab) -> None:
     told = told_by(without("mfusepy"))
     assert told["absent"] == {"failing-directory": "python package mfusepy is missing; pip install mfusepy"}
     assert told["networks"] == {name: lab.networks[name] for name in (*NETWORKS, "other-namespace")}
@@ -349,10 +349,10 @@ def test_without_mfusepy_one_world_is_absent(lab: Lab) -> None:
 # --- run ----------------------------------------------------------------------------------------------------
 
 
-def test_run_builds_the_same_worlds_where_it_stands(lab: Lab) -> None:
+def test_run_builds_the_same_networks_where_it_stands(lab: Lab) -> None:
     fresh = ["unshare", "--user", "--map-root-user", "--net"]
-    told = json.loads(output([*fresh, sys.executable, str(LAB), "run", "--", "printenv", "CONNECT_WORLDS"]))
-    assert told == {world: lab.networks[world] for world in NETWORKS}
+    told = json.loads(output([*fresh, sys.executable, str(LAB), "run", "--", "printenv", "CONNECT_NETWORKS"]))
+    assert told == {network: lab.networks[network] for network in NETWORKS}
 
 
 RUN = ["unshare", "--user", "--map-root-user", "--net", sys.executable, str(LAB), "run"]
@@ -370,19 +370,19 @@ ENDS_OF_STAND_INS = {"blackholed-host": "ETIMEDOUT", "unresolved-neighbour": "EH
 
 @pytest.mark.usefixtures("lab")
 def test_links_of_its_own_stand_in_for_what_the_kernel_refuses() -> None:
-    """The worlds are the same, and attempts end in the same way, but that nothing is down and nothing is filtered."""
+    """The networks are the same, and attempts end in the same way, but that nothing is down and nothing is filtered."""
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         pytest.skip("/dev/net/tun is missing or not readable")
     without = [*RUN[:4], sys.executable, "-c", WITHOUT_NETLINK, str(LAB)]
-    worlds = json.loads(output([*without, "printenv", "CONNECT_WORLDS"]))
-    absent = worlds.pop("absent")
+    networks = json.loads(output([*without, "printenv", "CONNECT_NETWORKS"]))
+    absent = networks.pop("absent")
     assert absent == {"down-link": "the kernel refuses `ip link add down0 type veth peer name down0-far` "
                                    "(refused); use one that has it",
                       "firewall": "the kernel refuses `nft add table ip firewall` (refused); use one that has it"}
-    assert worlds.keys() == NETWORKS.keys() - absent.keys()
-    expected = {(domain, "SOCK_STREAM", worlds[name][domain]): end for domain in ("AF_INET", "AF_INET6")
+    assert networks.keys() == NETWORKS.keys() - absent.keys()
+    expected = {(domain, "SOCK_STREAM", networks[name][domain]): end for domain in ("AF_INET", "AF_INET6")
                 for name, end in ENDS_OF_STAND_INS.items()}
-    expected["AF_INET", "SOCK_STREAM", following(worlds["rejecting"]["AF_INET"], 3)] = "ECONNREFUSED"
+    expected["AF_INET", "SOCK_STREAM", following(networks["rejecting"]["AF_INET"], 3)] = "ECONNREFUSED"
     ends = json.loads(output([*without, sys.executable, "-c", CONNECT, json.dumps(list(expected))]))
     assert ends == {" ".join(attempt): end for attempt, end in expected.items()}
 
@@ -418,5 +418,5 @@ def test_run_leaves_a_network_in_use_alone(lab: Lab) -> None:
     refused = subprocess.run([*run, "--", "true"], check=False, stderr=subprocess.PIPE, text=True)
     assert refused.returncode == 1
     assert refused.stderr == "lab.py: this network namespace has far0, link0; run with --unshare net\n"
-    told = json.loads(output([*run, "--unshare", "net", "--", "printenv", "CONNECT_WORLDS"]))
-    assert told == {world: lab.networks[world] for world in NETWORKS}
+    told = json.loads(output([*run, "--unshare", "net", "--", "printenv", "CONNECT_NETWORKS"]))
+    assert told == {network: lab.networks[network] for network in NETWORKS}

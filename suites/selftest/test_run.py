@@ -269,7 +269,7 @@ def test_header_tells_what_was_run(usual: Run) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", head["started"])
     greeting = head["targets"]["native"]["greeting"]
     assert {"system", "release", "machine", "implementation"} <= greeting.keys()
-    assert all(isinstance(greeting[key], list) for key in ("verbs", "domains", "facilities", "worlds"))
+    assert all(isinstance(greeting[key], list) for key in ("verbs", "domains", "facilities", "networks"))
     assert {"uid", "kernel", "libc", "lsm", "python", "sysctls"} <= head["environment"].keys()
 
 

@@ -187,7 +187,7 @@ def test_cases_that_wait_have_agents_apart(start: Start, log: Path) -> None:
 @pytest.mark.parametrize(("way", "reason"), [
     ("leaves", "no hello came but nothing; no such kernel"), ("rude", "no hello came but 'welcome to toy'"),
     ("terse", "its hello lacks release, machine, implementation, verbs, domains, facilities"),
-    ("newer", "it speaks protocol 3, this suite 2"), ("floods-first", f"no hello came but '{'x' * 80}…'"),
+    ("newer", "it speaks protocol 4, this suite 3"), ("floods-first", f"no hello came but '{'x' * 80}…'"),
 ])
 def test_target_that_greets_wrongly_is_unsupported(start: Start, way: str, reason: str) -> None:
     found = run(start(way, install="pip install toy"), BAD)
