@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from fixtures import agent, targets
 
 PROGRAM = Path(agent.__file__)
-PATIENCE_S = 20.0  # for an answer that comes at once; only a machine that hangs takes as long
+TIMEOUT_S = 20.0  # for an answer that comes at once; only a machine that hangs takes as long
 END_S = 20.0  # for an agent to end; it takes SHUTDOWN_TIMEOUT_S, twice
 
 
@@ -44,7 +44,7 @@ class Hand:
             stdout=subprocess.PIPE,
             env={**os.environ, **environment},
         )
-        self.greeting = self.hear()
+        self.hello = self.hear()
 
     def type(self, *lines: str | bytes) -> None:
         assert self.process.stdin
@@ -56,7 +56,7 @@ class Hand:
         assert self.process.stdout
         line = b""
         while not line.endswith(b"\n"):
-            assert select.select([self.process.stdout], [], [], PATIENCE_S)[0], f"no answer after {line!r}"
+            assert select.select([self.process.stdout], [], [], TIMEOUT_S)[0], f"no answer after {line!r}"
             more = self.process.stdout.read(1)
             if not more:
                 break
@@ -83,7 +83,7 @@ class Hand:
         return self.name(name)
 
     def pending(self, name: str = "client") -> str:
-        """A connect() that waits on a thread for room in a queue; the address it is for."""
+        """A connect() that waits on a thread for space in a queue; the address it is for."""
         peer = self.listener("full", 0)
         for filler in range(4):
             self.do(f"socket filler{filler} AF_INET SOCK_STREAM", f"fcntl filler{filler} F_SETFL flags=O_NONBLOCK")
@@ -117,7 +117,7 @@ def hand(tmp_path: Path) -> Iterator[Hand]:
 
 # --- the conversation ---------------------------------------------------------------------------------------
 
-# Requests and answers, in order; SERVER and HEARD stand for the ports of these sockets.
+# Requests and answers, in order; SERVER and HEARD are replaced by the ports of these sockets.
 TALK = r"""
 socket server AF_INET SOCK_STREAM                     ok
 socket none AF_INET 99                                EINVAL
@@ -128,17 +128,17 @@ socket s AF_INET SOCK_STREAM colour=red               error socket: .+
 socket s AF_NOWHERE SOCK_STREAM                       unsupported no AF_NOWHERE on this platform
 bind server inet:127.0.0.1:0                          ok
 bind server inet:127.0.0.1:0                          EINVAL
-bind nobody inet:127.0.0.1:0                          error bind: no socket or descriptor is named nobody
+bind unknown inet:127.0.0.1:0                          error bind: no socket or descriptor is named unknown
 bind server 127.0.0.1                                 error bind: an address is inet:HOST:PORT, .*
 bind server inet:127.0.0.1:http                       error bind: .+
 bind server inet:127.0.0.1:99999                      error bind: .+
 bind server inet:localhost:80                         error bind: .+
 bind server bytes:0g                                  error bind: .+
 listen server 5                                       ok
-listen nobody 5                                       error listen: .+
+listen unknown 5                                       error listen: .+
 listen server five                                    error listen: .+
 getsockname server                                    ok name=inet:127\.0\.0\.1:[1-9]\d*
-getsockname nobody                                    error getsockname: .+
+getsockname unknown                                    error getsockname: .+
 getpeername server                                    ENOTCONN
 socket client AF_INET SOCK_STREAM                     ok
 getsockopt client SO_ERROR                            ok value=ok
@@ -205,7 +205,7 @@ epoll_ctl client watcher events=POLLIN|POLLOUT        ok
 epoll_wait watcher                                    ok revents=POLLOUT
 epoll_wait watcher timeout=0                          ok revents=
 epoll_wait client timeout=0                           EINVAL
-epoll_ctl nobody watcher events=POLLIN                error epoll_ctl: .+
+epoll_ctl unknown watcher events=POLLIN                error epoll_ctl: .+
 sendto accepted null: data=xy                         ok
 recvfrom client                                       ok data=xy name=.+
 recvfrom client flags=MSG_DONTWAIT                    EAGAIN
@@ -215,7 +215,7 @@ recv accepted                                         ok data=
 send client data=a                                    EPIPE
 close client                                          ok
 close client                                          EBADF
-close nobody                                          error close: .+
+close unknown                                          error close: .+
 connect client inet:127.0.0.1:SERVER                    EBADF
 wait client select output timeout=0                   EBADF
 shutdown client SHUT_RDWR                             EBADF
@@ -273,8 +273,8 @@ connect caller unix:a%20socket%FF                     ok
 sigaction SIGUSR1                                     ok
 sigaction SIGUSR2 flags=SA_RESTART                    ok
 sigaction SIGNONE                                     unsupported .+
-pthread_kill nobody SIGUSR1                           error pthread_kill: no thread is named nobody
-pthread_join nobody                                   error pthread_join: no thread is named nobody
+pthread_kill unknown SIGUSR1                           error pthread_kill: no thread is named unknown
+pthread_join unknown                                   error pthread_join: no thread is named unknown
 socket threaded AF_INET SOCK_STREAM                   ok
 connect threaded inet:127.0.0.1:SERVER thread=t         ok
 pthread_kill t SIGUSR1                                ok
@@ -297,8 +297,8 @@ def test_each_verb_answers(hand: Hand, tmp_path: Path) -> None:
         return re.sub("SERVER|HEARD", lambda word: hand.name(word[0].lower()).rpartition(":")[2], text)
 
     for request, answer in TURNS:
-        wanted, told = filled(answer), hand.say(filled(request))
-        assert re.fullmatch(wanted, told), f"{request}: {told}"
+        wanted, found = filled(answer), hand.say(filled(request))
+        assert re.fullmatch(wanted, found), f"{request}: {found}"
     assert list(tmp_path.iterdir()) == []
     assert hand.end() == 0
 
@@ -365,9 +365,9 @@ def test_compiler_that_judges_nothing_is_none(script: str | None, reason: str, t
     assert re.fullmatch(f"unsupported {reason}", declares(tmp_path, str(tmp_path / "compiler"), "socklen_t"))
 
 
-def test_greeting_tells_what_there_is(hand: Hand) -> None:
-    words = dict(word.split("=", 1) for word in hand.greeting.split()[1:])
-    assert hand.greeting.startswith("hello protocol=3 ")
+def test_hello_has_what_there_is(hand: Hand) -> None:
+    words = dict(word.split("=", 1) for word in hand.hello.split()[1:])
+    assert hand.hello.startswith("hello protocol=3 ")
     assert set(targets.HELLO) <= words.keys()
     lacks = set() if words["agent"].startswith("python-") else IN_PYTHON
     assert set(words["verbs"].split(",")) == set(agent.VERBS) - lacks - {"reset"}
@@ -376,13 +376,13 @@ def test_greeting_tells_what_there_is(hand: Hand) -> None:
     assert str(agent.PROTOCOL) == targets.PROTOCOL
 
 
-def test_greeting_passes_on_the_networks_it_is_told(tmp_path: Path) -> None:
+def test_hello_passes_on_the_networks_of_its_environment(tmp_path: Path) -> None:
     networks = {"blackholed-host": {"AF_INET": "192.0.2.2"}}
     hand = Hand(tmp_path, CONNECT_NETWORKS=json.dumps(networks))
-    told = re.search(r" networks=(\S+)", hand.greeting)
+    found = re.search(r" networks=(\S+)", hand.hello)
     hand.close()
-    assert told
-    assert told[1] == quote(json.dumps(networks), safe="")
+    assert found
+    assert found[1] == quote(json.dumps(networks), safe="")
 
 
 @pytest.mark.parametrize(
@@ -443,8 +443,8 @@ def test_nothing_that_is_typed_makes_it_fall_over(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     one = agent.Agent()
-    told = agent.perform(one, request_)
-    assert re.fullmatch(r"ok( [a-zA-Z]+=\S*)*|E[A-Z0-9]+|returned=-?\d+|(unsupported|error) .+", told), told
+    found = agent.perform(one, request_)
+    assert re.fullmatch(r"ok( [a-zA-Z]+=\S*)*|E[A-Z0-9]+|returned=-?\d+|(unsupported|error) .+", found), found
     one.reset()
 
 
@@ -638,7 +638,7 @@ def test_it_dies_with_its_parent_though_a_call_blocks(tmp_path: Path) -> None:
     parent = Hand(tmp_path, sys.executable, "-c", PARENT, str(PROGRAM))  # what is heard is the agent
     assert parent.hear() == "ok"
     os.kill(parent.process.pid, signal.SIGKILL)
-    assert parent.hear() == ""  # nobody is left who could write
+    assert parent.hear() == ""  # no process is left that could write
     parent.close()
 
 
@@ -661,7 +661,7 @@ def test_it_runs_on(minor: int, tmp_path: Path) -> None:
     if not command:
         pytest.skip(f"no python3.{minor} in PATH that runs")
     hand = Hand(tmp_path, command, "-I", "-S", str(PROGRAM))
-    assert re.search(rf" agent=python-3\.{minor}\.", hand.greeting)
+    assert re.search(rf" agent=python-3\.{minor}\.", hand.hello)
     name = hand.listener()
     hand.do("socket c AF_INET SOCK_STREAM", f"connect c {name} thread=t", "pthread_join t", "send c data=x%00")
     assert hand.say("wait c select output") == "ok ready=output"
@@ -677,7 +677,7 @@ def test_it_runs_on(minor: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "number", "told"),
+    ("value", "number", "outcome"),
     [
         (0, 0, "ok"),
         (-1, errno.EWOULDBLOCK, "EAGAIN"),
@@ -690,8 +690,8 @@ def test_it_runs_on(minor: int, tmp_path: Path) -> None:
         (3, errno.EINVAL, "returned=3"),
     ],
 )
-def test_answer_to_a_return_value(value: int, number: int, told: str) -> None:
-    assert agent.answer(value, number) == told
+def test_answer_to_a_return_value(value: int, number: int, outcome: str) -> None:
+    assert agent.answer(value, number) == outcome
 
 
 def test_errno_has_one_name_each() -> None:
@@ -728,11 +728,11 @@ def test_numbers_that_python_lacks_are_those_of_the_headers(name: str) -> None:
     text = "".join(f"#if __has_include(<{header}>)\n#include <{header}>\n#endif\n" for header in headers)
     run = subprocess.run(["cc", "-D_GNU_SOURCE", "-E", "-P", "-xc", "-"], input=text + f"=={name}\n",
                          capture_output=True, text=True, check=True)
-    told = run.stdout.rpartition("==")[2].strip()
-    if told.isidentifier():  # an enumerator, or none
+    number = run.stdout.rpartition("==")[2].strip()
+    if number.isidentifier():  # an enumerator, or none
         found = re.search(rf"\b{name} = (\w+)", run.stdout)
-        told = found[1] if found else str(agent.EXTRA[agent.SYSTEM][name])
-    assert int(told, 0) == agent.EXTRA[agent.SYSTEM][name]
+        number = found[1] if found else str(agent.EXTRA[agent.SYSTEM][name])
+    assert int(number, 0) == agent.EXTRA[agent.SYSTEM][name]
 
 
 XNET = """
@@ -758,7 +758,7 @@ def test_the_flavour_of_x_open_is_in_the_names_of_the_calls(tmp_path: Path) -> N
     library = tmp_path / "libsocket.so.1"
     subprocess.run(["cc", "-shared", "-fPIC", "-w", "-o", library, "-xc", "-"], input=XNET, text=True, check=True)
     hand = Hand(tmp_path, CONNECT_LIBRARY=str(library), CONNECT_FLAVOUR="xnet")
-    assert re.search(r" implementation=\S+-xnet ", hand.greeting)
+    assert re.search(r" implementation=\S+-xnet ", hand.hello)
     address = hand.listener()
     hand.do("socket c AF_INET SOCK_STREAM")
     assert hand.say(f"connect c {address}") == "EXDEV"
@@ -956,9 +956,9 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 def test_length_claimed_may_be_wrong_but_the_buffer_is_not() -> None:
     """A kernel that believes the claim reads no memory that is not there."""
-    for claim, room in (("0", 16), ("-1", 16), ("15", 16), ("28", 28), ("65536", 65536), ("2147483647", 65536)):
+    for claim, size in (("0", 16), ("-1", 16), ("15", 16), ("28", 28), ("65536", 65536), ("2147483647", 65536)):
         address = agent.Address("inet:127.0.0.1:80", claim)
-        assert (address.length.value, len(address.pointer)) == (int(claim), room)
+        assert (address.length.value, len(address.pointer)) == (int(claim), size)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from suites.selftest.test_agent import (  # noqa: F401 - collected here too, and
     test_end_of_input_ends_a_call_that_blocks_before_requests_that_wait,
     test_end_of_input_ends_a_call_that_waits_on_a_thread,
     test_end_of_input_ends_it,
-    test_greeting_tells_what_there_is,
+    test_hello_has_what_there_is,
     test_other_calls_are_made_while_one_waits,
     test_requests_typed_ahead_are_answered_in_order,
     test_requests_typed_ahead_are_served_after_the_end_of_input,
@@ -144,7 +144,7 @@ def test_it_is_built_without_a_warning_and_refuses_a_closed_port(flavour: str, p
     if not BUILDS[flavour].runs:
         return
     it = start(tmp_path, program)
-    assert it.greeting.startswith("hello protocol=3 agent=c-")
+    assert it.hello.startswith("hello protocol=3 agent=c-")
     it.do("socket deaf AF_INET SOCK_STREAM", "bind deaf inet:127.0.0.1:0", "socket c AF_INET SOCK_STREAM")
     assert it.say(f"connect c {it.name('deaf')}") in ("ECONNREFUSED", "ECONNRESET")
     assert it.end() == 0
@@ -552,16 +552,16 @@ def test_it_knows_the_constants_that_scenarios_name(hand: Hand, tmp_path: Path, 
     assert known[0] == known[1] > {"AF_INET", "SOCK_STREAM", "SO_ERROR"}
 
 
-def test_its_greeting_is_that_of_agent_py(hand: Hand, tmp_path: Path, start: Start) -> None:
-    of_c, of_python = (dict(word.split("=", 1) for word in it.greeting.split()[1:]) for it in (hand, start(tmp_path)))
+def test_its_hello_is_that_of_agent_py(hand: Hand, tmp_path: Path, start: Start) -> None:
+    of_c, of_python = (dict(word.split("=", 1) for word in it.hello.split()[1:]) for it in (hand, start(tmp_path)))
     assert {key for key in of_c if of_c[key] != of_python.get(key)} == {"agent", "verbs"}
     assert set(of_python["verbs"].split(",")) - set(of_c["verbs"].split(",")) == IN_PYTHON
 
 
-def test_greeting_passes_on_the_networks_it_is_told(posix: Path, tmp_path: Path, start: Start) -> None:
+def test_hello_passes_on_the_networks_of_its_environment(posix: Path, tmp_path: Path, start: Start) -> None:
     networks = json.dumps({"failing-directory": {"AF_UNIX": "/srv/e"}})
     it = start(tmp_path, posix, CONNECT_NETWORKS=networks)
-    assert f" networks={quote(networks, safe='')} " in it.greeting
+    assert f" networks={quote(networks, safe='')} " in it.hello
 
 
 def test_a_long_request_is_answered(hand: Hand) -> None:
@@ -643,10 +643,10 @@ def made_of(source: str, folder: Path, *options: str) -> Path:
 @pytest.mark.parametrize("lack", [*LACKS, *PATHS])
 def test_it_is_built_without_what_there_is_not(lack: str, tmp_path: Path, start: Start) -> None:
     it = start(tmp_path / "in", made_of("", tmp_path, f"-DWITHOUT_{lack}"))
-    verbs = dict(word.split("=", 1) for word in it.greeting.split()[1:])["verbs"].split(",")
+    verbs = dict(word.split("=", 1) for word in it.hello.split()[1:])["verbs"].split(",")
     assert set(VERBS) - set(verbs) == {"reset", *IN_PYTHON, *(LACKS | PATHS)[lack].split()}
-    assert ("AF_UNIX" in it.greeting) == (lack != "AF_UNIX")
-    assert (",select," in it.greeting) == (lack != "SELECT")
+    assert ("AF_UNIX" in it.hello) == (lack != "AF_UNIX")
+    assert (",select," in it.hello) == (lack != "SELECT")
     it.do("socket c AF_INET SOCK_STREAM")
     if lack == "THREADS":
         assert it.say("connect c inet:127.0.0.1:1 thread=t") == "unsupported no thread on this platform"
@@ -655,9 +655,9 @@ def test_it_is_built_without_what_there_is_not(lack: str, tmp_path: Path, start:
 
 def test_a_port_needs_no_more_than_its_header_says(programs: Path, tmp_path: Path, start: Start) -> None:
     it = start(tmp_path, made("port", programs))
-    greeting = dict(word.split("=", 1) for word in it.greeting.split()[1:])
-    assert (greeting["agent"], greeting["system"]) == (f"c-skeleton-{8 * struct.calcsize('P')}", "Skeleton")
-    assert greeting["domains"] == "AF_INET,AF_INET6,v4-mapped"
+    hello = dict(word.split("=", 1) for word in it.hello.split()[1:])
+    assert (hello["agent"], hello["system"]) == (f"c-skeleton-{8 * struct.calcsize('P')}", "Skeleton")
+    assert hello["domains"] == "AF_INET,AF_INET6,v4-mapped"
     assert it.say("mkfifo f") == "unsupported no mkfifo on this platform"
     server = it.listener()
     it.do("socket c AF_INET SOCK_STREAM", f"connect c {server} thread=t", "pthread_join t", "send c data=there")
@@ -793,7 +793,7 @@ def bsd(tmp_path: Path, start: Start) -> Hand:
 
 
 def test_structures_are_laid_out_as_the_platform_has_them(bsd: Hand) -> None:
-    assert bsd.greeting.endswith(" sockaddr_in6=32 sa_family_max=255")
+    assert bsd.hello.endswith(" sockaddr_in6=32 sa_family_max=255")
     for domain, loopback in LOOPBACKS.values():
         bsd.do(f"socket s {domain} SOCK_STREAM", f"bind s {loopback}", "listen s 5")
         assert bsd.name("s").startswith(loopback[:-1])
@@ -815,7 +815,7 @@ def test_what_a_call_does_not_write_is_nothing_of_an_earlier_one(bsd: Hand) -> N
 
 
 def test_a_port_has_its_own_networks_and_end(bsd: Hand) -> None:
-    assert f" networks={quote(json.dumps({'no-route': {}}), safe='')} " in bsd.greeting
+    assert f" networks={quote(json.dumps({'no-route': {}}), safe='')} " in bsd.hello
     assert bsd.end() == 70
 
 
@@ -862,7 +862,7 @@ def test_it_waits_by_kqueue_where_ev_set_names_its_argument_six_times(tmp_path: 
     (tmp_path / "sys").mkdir()
     (tmp_path / "sys" / "event.h").write_text(EVENT)
     it = start(tmp_path / "in", made_of("", tmp_path, "-DHAS_KQUEUE"))
-    assert ",kqueue," in it.greeting
+    assert ",kqueue," in it.hello
     server = it.listener()
     it.do("socket c AF_INET SOCK_STREAM", f"connect c {server}", "wait server poll input")
     assert it.say("wait server kqueue output,input timeout=0") == "ok ready=input"
@@ -875,15 +875,15 @@ def test_it_waits_by_kqueue_where_ev_set_names_its_argument_six_times(tmp_path: 
 
 def test_what_lwip_lacks_is_unsupported(programs: Path, tmp_path: Path, start: Start) -> None:
     it = start(tmp_path, made("lwip", programs))
-    assert "mkfifo" not in it.greeting
+    assert "mkfifo" not in it.hello
     assert it.say("mkfifo f") == "unsupported no mkfifo on this platform"
     assert it.say("jump").startswith("error jump: ")
 
 
 def test_native_names_come_with_an_errno(tmp_path: Path) -> None:
     """Winsock's numbers have names of their own, which results keep beside the canonical ones."""
-    greeting = "hello " + " ".join(f"{key}={targets.PROTOCOL}" for key in targets.HELLO)
-    script = f"echo '{greeting}'; read line; echo EAGAIN native=WSAEWOULDBLOCK"
+    hello = "hello " + " ".join(f"{key}={targets.PROTOCOL}" for key in targets.HELLO)
+    script = f"echo '{hello}'; read line; echo EAGAIN native=WSAEWOULDBLOCK"
     it = targets.Agent(["sh", "-c", script], {}, str(tmp_path), 20.0)
     assert it.call("connect c").observed() == {"ret": "EAGAIN", "native": "WSAEWOULDBLOCK"}
     it.close()
