@@ -250,7 +250,7 @@ def test_agent_on_another_machine_is_handed_over_and_leaves_nothing(
 
 def test_unreachable_machine_is_unavailable(remote: Path, start: Callable[[Target], Session]) -> None:
     session = start(targets.choose(ENTRIES, ["ssh:nowhere"])["ssh:nowhere"])
-    assert session.unavailable == "ssh:nowhere: no hello came but nothing; ssh HOST python3 -V tells why"
+    assert session.unavailable == "ssh:nowhere: no hello came but nothing; ssh HOST python3 -V shows why"
 
 
 @pytest.mark.parametrize(("name", "problem"), [
