@@ -35,7 +35,7 @@ def commands(transcript: Transcript) -> Iterator[str]:
     made += TABLE.namespaces["one-ephemeral-port"].commands if fixed_port else []
     yield from dict.fromkeys(made)
     for folder in dict.fromkeys(found[1] for request in requests if (found := FAILING.search(request))):
-        yield f"# on {folder}: a file system whose look-ups end in EIO, such as `python fixtures/lab.py hold` serves"
+        yield f"# on {folder}: a file system whose look-ups end in EIO, such as `python fixtures/lab.py serve` has"
 
 
 def uses_fixed_port(transcript: Transcript) -> bool:

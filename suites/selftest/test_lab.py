@@ -20,11 +20,11 @@ from fixtures.lab import NAMESPACES, NETWORKS, Lab, enter, following, unreachabl
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAB = PROJECT / "fixtures" / "lab.py"
-HOLD = [sys.executable, str(LAB), "serve"]
-NOBODY = 65534
-PATIENCE_S = 30
+SERVE = [sys.executable, str(LAB), "serve"]
+NOBODY = 65534  # the user of that name
+TIMEOUT_S = 30
 
-# Connects to every address it is given, all at once, and tells how each attempt ended.
+# Connects to every address it is given, all at once, and prints how each attempt ended.
 CONNECT = """
 import errno, json, socket, sys, threading
 
@@ -65,20 +65,20 @@ lab["Netns"]._do = refuse
 lab["run"](sys.argv[2:], "short-syn-timeout", False)
 """
 
-# A program that has a laboratory, tells who holds it, and then waits to be killed.
+# A program that has a laboratory, prints the ids of its processes, and then waits to be killed.
 HAVE_A_LAB = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from fixtures.lab import Lab
 with Lab() as lab:
-    print(json.dumps({"holder": lab._holder.pid, "namespaces": lab.namespaces}), flush=True)
+    print(json.dumps({"server": lab._server.pid, "namespaces": lab.namespaces}), flush=True)
     sys.stdin.read()
 """
 
 
 def output(command: list[str]) -> str:
     """What a command prints; it succeeds."""
-    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S)
+    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT_S)
     return ended.stdout
 
 
@@ -98,8 +98,8 @@ def status_inside(lab: Lab, *capabilities: str) -> tuple[int, dict[str, str]]:
     """The id of a process started in the default namespace, and what it reads in its own /proc/self/status."""
     command = [*enter(lab.namespaces["default"], capabilities), "cat", "/proc/self/status"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        told, _ = process.communicate(timeout=PATIENCE_S)
-    fields = (line.partition(":") for line in told.splitlines())
+        found, _ = process.communicate(timeout=TIMEOUT_S)
+    fields = (line.partition(":") for line in found.splitlines())
     return process.pid, {name: value.strip() for name, _, value in fields}
 
 
@@ -117,8 +117,8 @@ def test_the_command_has_the_named_capabilities_alone(lab: Lab, named: tuple[str
 
 def test_permissions_are_checked_though_the_command_is_user_0(lab: Lab) -> None:
     script = 'id -u; : > closed; chmod 000 closed; cat closed 2>&1 || rm closed'
-    told = output([*enter(lab.namespaces["default"]), "env", "LC_ALL=C", "sh", "-c", script])
-    assert told.splitlines() == ["0", "cat: closed: Permission denied"]
+    found = output([*enter(lab.namespaces["default"]), "env", "LC_ALL=C", "sh", "-c", script])
+    assert found.splitlines() == ["0", "cat: closed: Permission denied"]
 
 
 def test_the_command_starts_in_scratch(lab: Lab) -> None:
@@ -159,8 +159,8 @@ def seen(lab: Lab) -> dict[str, str]:
         for domain, address in lab.networks.get(network, {}).items()
     ]
     netns = enter(lab.namespaces["short-syn-timeout"])
-    told: dict[str, str] = json.loads(output([*netns, sys.executable, "-c", CONNECT, json.dumps(attempts)]))
-    return told
+    found: dict[str, str] = json.loads(output([*netns, sys.executable, "-c", CONNECT, json.dumps(attempts)]))
+    return found
 
 
 @pytest.mark.parametrize(("network", "kind"), ENDS, ids=map("-".join, ENDS))
@@ -177,13 +177,13 @@ def test_every_network_is_there_or_says_why_not(lab: Lab) -> None:
 
 
 @pytest.mark.usefixtures("lab")
-def test_a_command_that_is_not_known_is_a_fault() -> None:
+def test_an_unknown_command_is_a_fault() -> None:
     """What every namespace has is not verified, so that no test would miss it."""
     script = "import sys; sys.path.insert(0, sys.argv[1]); from fixtures.lab import Netns; Netns().refusal(sys.argv[2])"
     for command in ("ip link add dummy0 type dummy", "nft add rule ip firewall firewall ip saddr 192.0.2.4 drop"):
-        told = subprocess.run([*RUN[:4], sys.executable, "-c", script, str(PROJECT), command], stderr=subprocess.PIPE,
+        found = subprocess.run([*RUN[:4], sys.executable, "-c", script, str(PROJECT), command], stderr=subprocess.PIPE,
                               text=True, check=False)
-        assert told.stderr.endswith(f"no command that is known: {command}\n")
+        assert found.stderr.endswith(f"unknown command: {command}\n")
 
 
 def test_the_raw_namespace_alone_has_raw_sockets(lab: Lab) -> None:
@@ -273,86 +273,86 @@ def watched(processes: list[int]) -> Iterator[list[int]]:
         yield descriptors
 
 
-@pytest.mark.parametrize("how", ["input-ends", "parent-is-killed", "holder-is-killed"])
+@pytest.mark.parametrize("how", ["input-ends", "parent-is-killed", "server-is-killed"])
 @pytest.mark.usefixtures("lab")
-def test_it_ends_with_whoever_holds_it(how: str) -> None:
+def test_it_ends_with_its_parent_or_its_server(how: str) -> None:
     command, pipe = [sys.executable, "-c", HAVE_A_LAB, str(PROJECT)], subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe) as parent:
         assert parent.stdin
         assert parent.stdout
-        told = json.loads(parent.stdout.readline())
-        namespace = str(Path(f"/proc/{told['holder']}/ns/mnt").readlink())
+        found = json.loads(parent.stdout.readline())
+        namespace = str(Path(f"/proc/{found['server']}/ns/mnt").readlink())
         processes = processes_in(namespace)
-        assert {told["holder"], *told["namespaces"].values()} <= {*processes}
+        assert {found["server"], *found["namespaces"].values()} <= {*processes}
         with watched(processes) as descriptors:
             if how == "parent-is-killed":
                 parent.kill()
-            elif how == "holder-is-killed":
-                os.kill(told["holder"], signal.SIGKILL)
+            elif how == "server-is-killed":
+                os.kill(found["server"], signal.SIGKILL)
             else:
                 parent.stdin.close()
-            assert all(select.select([descriptor], [], [], PATIENCE_S)[0] for descriptor in descriptors)
+            assert all(select.select([descriptor], [], [], TIMEOUT_S)[0] for descriptor in descriptors)
         assert processes_in(namespace) == []
 
 
 # --- the same for everyone, and why not ---------------------------------------------------------------------
 
 
-def told_by(command: list[str]) -> dict[str, Any]:
-    """The JSON line of `hold`, however it is started; its input ends at once."""
+def served_by(command: list[str]) -> dict[str, Any]:
+    """The JSON line of `serve`, however it is started; its input ends at once."""
     pipe, none = subprocess.PIPE, subprocess.DEVNULL
-    held = subprocess.run(command, check=False, stdin=none, stdout=pipe, timeout=PATIENCE_S)
-    told: dict[str, Any] = json.loads(held.stdout)
-    assert held.returncode == ("error" in told)
-    return told
+    ended = subprocess.run(command, check=False, stdin=none, stdout=pipe, timeout=TIMEOUT_S)
+    found: dict[str, Any] = json.loads(ended.stdout)
+    assert ended.returncode == ("error" in found)
+    return found
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start it as somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start it as another user")
 def test_an_ordinary_user_has_the_same_networks(lab: Lab) -> None:
     ordinary = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     try:
         output([*ordinary, sys.executable, "-c", f"open({str(LAB)!r}); import pyroute2"])
     except subprocess.CalledProcessError:
         pytest.skip("an ordinary user cannot read the suite or its Python")
-    told = told_by([*ordinary, *HOLD])
-    if told["absent"]:  # /dev/fuse is often root's; everything else needs no permission
+    found = served_by([*ordinary, *SERVE])
+    if found["absent"]:  # /dev/fuse is often root's; everything else needs no permission
         reason = "/dev/fuse is not readable; chmod 0666 /dev/fuse as root"
-        assert told["absent"] == {"failing-directory": reason}
-    assert told["networks"] == {name: lab.networks[name] for name in lab.networks if name not in told["absent"]}
-    assert told["namespaces"].keys() == lab.namespaces.keys()
+        assert found["absent"] == {"failing-directory": reason}
+    assert found["networks"] == {name: lab.networks[name] for name in lab.networks if name not in found["absent"]}
+    assert found["namespaces"].keys() == lab.namespaces.keys()
 
 
 def test_forbidden_namespaces_name_the_setting(lab: Lab) -> None:
     forbid = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"'
-    told = told_by(["unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh", *HOLD])
-    assert told == {"error": "user.max_user_namespaces=0 forbids namespaces; "
+    found = served_by(["unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh", *SERVE])
+    assert found == {"error": "user.max_user_namespaces=0 forbids namespaces; "
                              "sysctl user.max_user_namespaces=15000 as root"}
 
 
 def without(package: str) -> list[str]:
-    """A command that holds a laboratory as if a package were not installed."""
-    script = f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv = {HOLD[1:]}; "
+    """A command that serves a laboratory as if a package were not installed."""
+    script = f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv = {SERVE[1:]}; "
     return [sys.executable, "-c", f"{script}runpy.run_path({str(LAB)!r}, run_name='__main__')"]
 
 
 def test_without_pyroute2_there_is_no_laboratory(lab: Lab) -> None:
-    told = told_by(without("pyroute2"))
-    assert told == {"error": "python package pyroute2 is missing; pip install pyroute2"}
+    found = served_by(without("pyroute2"))
+    assert found == {"error": "python package pyroute2 is missing; pip install pyroute2"}
 
 
 def test_without_mfusepy_one_network_is_absent(lab: Lab) -> None:
-    told = told_by(without("mfusepy"))
-    assert told["absent"] == {"failing-directory": "python package mfusepy is missing; pip install mfusepy"}
-    assert told["networks"] == {name: lab.networks[name] for name in (*NETWORKS, "other-namespace")}
+    found = served_by(without("mfusepy"))
+    assert found["absent"] == {"failing-directory": "python package mfusepy is missing; pip install mfusepy"}
+    assert found["networks"] == {name: lab.networks[name] for name in (*NETWORKS, "other-namespace")}
 
 
 # --- run ----------------------------------------------------------------------------------------------------
 
 
-def test_run_builds_the_same_networks_where_it_stands(lab: Lab) -> None:
+def test_run_builds_the_same_networks_in_the_present_namespace(lab: Lab) -> None:
     fresh = ["unshare", "--user", "--map-root-user", "--net"]
-    told = json.loads(output([*fresh, sys.executable, str(LAB), "run", "--", "printenv", "CONNECT_NETWORKS"]))
-    assert told == {network: lab.networks[network] for network in NETWORKS}
+    found = json.loads(output([*fresh, sys.executable, str(LAB), "run", "--", "printenv", "CONNECT_NETWORKS"]))
+    assert found == {network: lab.networks[network] for network in NETWORKS}
 
 
 RUN = ["unshare", "--user", "--map-root-user", "--net", sys.executable, str(LAB), "run"]
@@ -365,12 +365,12 @@ def test_run_leaves_the_command_what_its_namespace_has() -> None:
     assert has == {"default": 0, "raw": 1 << 13}  # CAP_NET_RAW, <linux/capability.h>
 
 
-ENDS_OF_STAND_INS = {"blackholed-host": "ETIMEDOUT", "unresolved-neighbour": "EHOSTUNREACH", "rejecting": "ENETUNREACH"}
+ENDS_BY_OWN_LINKS = {"blackholed-host": "ETIMEDOUT", "unresolved-neighbour": "EHOSTUNREACH", "rejecting": "ENETUNREACH"}
 
 
 @pytest.mark.usefixtures("lab")
-def test_links_of_its_own_stand_in_for_what_the_kernel_refuses() -> None:
-    """The networks are the same, and attempts end in the same way, but that nothing is down and nothing is filtered."""
+def test_links_of_its_own_replace_what_the_kernel_refuses() -> None:
+    """The networks are the same and attempts end in the same way; no link is down, no packet filtered."""
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         pytest.skip("/dev/net/tun is missing or not readable")
     without = [*RUN[:4], sys.executable, "-c", WITHOUT_NETLINK, str(LAB)]
@@ -381,7 +381,7 @@ def test_links_of_its_own_stand_in_for_what_the_kernel_refuses() -> None:
                       "firewall": "the kernel refuses `nft add table ip firewall` (refused); use one that has it"}
     assert networks.keys() == NETWORKS.keys() - absent.keys()
     expected = {(domain, "SOCK_STREAM", networks[name][domain]): end for domain in ("AF_INET", "AF_INET6")
-                for name, end in ENDS_OF_STAND_INS.items()}
+                for name, end in ENDS_BY_OWN_LINKS.items()}
     expected["AF_INET", "SOCK_STREAM", following(networks["rejecting"]["AF_INET"], 3)] = "ECONNREFUSED"
     ends = json.loads(output([*without, sys.executable, "-c", CONNECT, json.dumps(list(expected))]))
     assert ends == {" ".join(attempt): end for attempt, end in expected.items()}
@@ -418,5 +418,5 @@ def test_run_leaves_a_network_in_use_alone(lab: Lab) -> None:
     refused = subprocess.run([*run, "--", "true"], check=False, stderr=subprocess.PIPE, text=True)
     assert refused.returncode == 1
     assert refused.stderr == "lab.py: this network namespace has far0, link0; run with --unshare net\n"
-    told = json.loads(output([*run, "--unshare", "net", "--", "printenv", "CONNECT_NETWORKS"]))
-    assert told == {network: lab.networks[network] for network in NETWORKS}
+    found = json.loads(output([*run, "--unshare", "net", "--", "printenv", "CONNECT_NETWORKS"]))
+    assert found == {network: lab.networks[network] for network in NETWORKS}
