@@ -15,7 +15,7 @@ FILES = [*SCENARIOS, *below("specs/clauses", "*.yaml"), *below("specs/platforms"
          *(ROOT / "specs" / name for name in ("networks.yaml", "peers.yaml", "verbs.yaml"))]
 # The keys whose text is ours: a source, a citation and a name are not.
 PROSE = {"summary", "says", "because", "checks", "why"}
-# A word that is not written, with what is: a call reports or returns, an actor has a name, a survey names what it records.
+# A word that is not written, with what is: a call reports or returns, an actor has a name.
 INSTEAD = {
     r"tells?|told|telling|untold": "report, return, set, say",
     r"(no|some|any|every)body|whoever|whomever|whom": "the actor: no listener, another socket, every sender",
