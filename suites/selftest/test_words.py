@@ -13,9 +13,9 @@ from suites.selftest.house import ROOT, SCENARIOS, below
 
 FILES = [*SCENARIOS, *below("specs/clauses", "*.yaml"), *below("specs/platforms", "*.yaml"),
          *(ROOT / "specs" / name for name in ("networks.yaml", "peers.yaml", "verbs.yaml"))]
-# The keys whose text is ours: a source, a citation and a name are not.
-PROSE = {"summary", "says", "because", "checks", "why"}
-# A word that is not written, with what is: a call reports or returns, an actor has a name.
+# The keys whose text is ours: a source and a name are not. `where` of a survey says why nothing is required.
+PROSE = {"summary", "says", "because", "checks", "why", "where"}
+# A word that is not written, with what is: calls report or return, actors have names, a survey says what it records.
 INSTEAD = {
     r"tells?|told|telling|untold": "report, return, set, say",
     r"(no|some|any|every)body|whoever|whomever|whom": "the actor: no listener, another socket, every sender",
