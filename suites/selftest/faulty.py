@@ -1,4 +1,4 @@
-"""The real agent with a fault laid over it: what connect() fails with is told otherwise, or data arrives altered.
+"""The real agent with a fault laid over it: connect() reports another errno, or data arrives altered.
 
     PYTHONPATH=… python faulty.py FAULT          FAULT: other-errno, ok, or altered; in the path is the suite
 """
@@ -19,15 +19,15 @@ ALTERED = "altered"
 
 
 def lay_over(verb: str, fault: Callable[[str], str]) -> None:
-    """Answer as the fault says wherever the call, or the attempt that SO_ERROR tells of, has failed."""
+    """Answer as the fault says wherever the call, or the attempt that SO_ERROR reports, has failed."""
     real = agent.VERBS[verb]
 
     def faulty(*args: str, **operands: str) -> str:
-        told = real(*args, **operands)
-        errno = told.removeprefix("ok value=")
+        reported = real(*args, **operands)
+        errno = reported.removeprefix("ok value=")
         if not errno.startswith("E") or errno in PENDING:
-            return told
-        return fault(errno) if errno == told else f"ok value={fault(errno)}"
+            return reported
+        return fault(errno) if errno == reported else f"ok value={fault(errno)}"
 
     agent.VERBS[verb] = faulty
 

@@ -86,8 +86,8 @@ def test_each_comes_to_what_its_calls_do(caller: Caller) -> None:
         for name in re.findall(r"<(\w+)>", request + answer):
             names[name] = names.get(name) or caller.call(f"getsockname {name}", PATIENCE_S).fields["name"]
         wanted = re.sub(r"<(\w+)>", lambda found: names[found[1]], answer)
-        told = say(caller, re.sub(r"<(\w+)>", lambda found: names[found[1]], request))
-        assert re.fullmatch(wanted, told), f"{request}: {told}"
+        reported = say(caller, re.sub(r"<(\w+)>", lambda found: names[found[1]], request))
+        assert re.fullmatch(wanted, reported), f"{request}: {reported}"
 
 
 @pytest.mark.parametrize("request_", ["exchange a b", "accept-all a", "probe a"])

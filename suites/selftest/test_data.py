@@ -24,7 +24,7 @@ from suites.selftest.house import cases, clauses
 from suites.timeouts import is_slow
 
 # Scenarios in which a connection is made and no data is looked at, with the reason.
-CLOSED = "the listener closes before it accepts: nobody is at the other end"
+CLOSED = "the listener closes before it accepts: no socket is at the other end"
 SHUT_DOWN = "what shutdown() before connect() leaves of the connection is the scenario's own question"
 EITHER = "its axis or chance chooses one of two listeners; description/name.yaml::selects-the-listener has such data"
 RESET = "the peer resets the connection before any data, which is the scenario's own question"
@@ -36,7 +36,7 @@ UNCHECKED = {
     "survey/closed-listener.yaml::recv": CLOSED,
     "survey/closed-listener.yaml::send": CLOSED,
     "errors/ECONNRESET.yaml::listener-closes-before-accept": CLOSED,
-    "description/stream.yaml::path": "its listener is the laboratory's, outside the target, which accepts nobody",
+    "description/stream.yaml::path": "its listener is the laboratory's, outside the target, which accepts no client",
     "survey/shutdown-first.yaml::connect": SHUT_DOWN,
     "survey/shutdown-first.yaml::send-after-connect": SHUT_DOWN,
     "description/select.yaml::ready-for-reading": RESET,

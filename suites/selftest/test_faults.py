@@ -103,9 +103,9 @@ def test_every_fault_fails(native: Native, clause: str) -> None:
                 if any(matches(one.at(position), wrong, transcript) for one in declared):
                     continue  # that is how this system is known to be wrong
                 found = judge(case, falsified(transcript, index, observed), CLAUSES, native.profile)
-                told = f"{case.id}, step {index + 1}: {observed} is {found.steps.get(index)}"
-                assert (found.steps[index][clause], found.clauses[clause]) == ("fails", "fails"), told
-                assert found.verdict in ("fails", "crashed"), told
+                reported = f"{case.id}, step {index + 1}: {observed} is {found.steps.get(index)}"
+                assert (found.steps[index][clause], found.clauses[clause]) == ("fails", "fails"), reported
+                assert found.verdict in ("fails", "crashed"), reported
                 tried += 1
     if not tried and reasons & absent:
         pytest.skip(f"the laboratory lacks what the cases need: {', '.join(reasons & absent)}")
@@ -162,14 +162,14 @@ FILES = (
 
 
 def test_faulty_target_fails_from_end_to_end(tmp_path: Path) -> None:
-    """Where connect(), or SO_ERROR after it, is to tell an errno, targets that tell another one, or success, fail."""
+    """Where connect() or SO_ERROR is to report an errno, targets that report another one, or success, fail."""
     names = {fault: f"faulty-{fault}" for fault in faulty.FAULTS}
     (tmp_path / "targets.yaml").write_text("".join(faulty.target(name, fault) for fault, name in names.items()))
     options = ["--targets", f"{tmp_path}/targets.yaml", "--target", ",".join(names.values()), "--results",
                f"{tmp_path}/results"]
-    told = subprocess.run([sys.executable, "-m", "pytest", "-q", *options, *FILES], cwd=ROOT, capture_output=True,
-                          text=True, check=False, timeout=120)
-    assert told.returncode == 1, told.stdout + told.stderr
+    reported = subprocess.run([sys.executable, "-m", "pytest", "-q", *options, *FILES], cwd=ROOT, capture_output=True,
+                              text=True, check=False, timeout=120)
+    assert reported.returncode == 1, reported.stdout + reported.stderr
     results = [json.loads(line) for line in (tmp_path / "results").read_text().splitlines()]
     assert set(results[0]["targets"]) == set(results[-1]["counts"]) == set(names.values())
     assert len({result["case"] for result in results[1:-1]}) * 2 == len(results) - 2

@@ -57,11 +57,11 @@ UNTESTED: dict[str, str] = {}
 def files() -> tuple[Path, ...]:
     """Every file that is, or is to be, under version control."""
     try:
-        told = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
-                              capture_output=True, text=True, check=True)
+        reported = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                                  capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("this is no git checkout: what belongs to the suite is unknown")
-    return tuple(path for name in told.stdout.split("\0") if name and (path := ROOT / name).is_file())
+    return tuple(path for name in reported.stdout.split("\0") if name and (path := ROOT / name).is_file())
 
 
 def name_of(path: Path) -> str:
@@ -152,7 +152,7 @@ def test_top_level_holds_nothing_else() -> None:
     assert {name for name in tops_ if not name.startswith(".")} <= TOP
 
 
-def test_nobody_sleeps() -> None:
+def test_no_module_sleeps() -> None:
     for path in below(".", "*.py") + sorted(SELFTEST.glob("*.py")):
         if path in files():
             slept = [
@@ -229,11 +229,11 @@ def test_yaml_is_valid_as_an_editor_sees_it(path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "name"), YAML, ids=[name_of(path) for path, _ in YAML])
-def test_yaml_tells_editors_its_schema_and_fits_the_screen(path: Path, name: str) -> None:
+def test_yaml_names_its_schema_to_editors_and_fits_the_screen(path: Path, name: str) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
-    told = re.fullmatch(r"# yaml-language-server: \$schema=(.+)", lines[0])
-    assert told
-    assert (path.parent / told[1]).resolve() == strict.HERE / "schema" / f"{name}.json"
+    reported = re.fullmatch(r"# yaml-language-server: \$schema=(.+)", lines[0])
+    assert reported
+    assert (path.parent / reported[1]).resolve() == strict.HERE / "schema" / f"{name}.json"
     assert max(map(len, lines)) <= 140
 
 
@@ -427,7 +427,7 @@ def test_profile_loads_with_what_it_inherits(platform: str) -> None:
     ("Linux", "linux"), ("FreeBSD", "freebsd"), ("OpenBSD", "openbsd"), ("NetBSD", "netbsd"),
     ("DragonFly", "dragonfly"), ("Darwin", "macos"), ("SunOS", "illumos"), ("Windows", "windows")])
 def test_every_system_of_the_agent_has_its_page(system: str, platform: str) -> None:
-    """So that native and ssh run there: their platform is what uname(3C) tells."""
+    """So that native and ssh run there: their platform is what uname(3C) reports."""
     assert targets.platform_of(system) == platform
     assert pages.profile(targets.platform_of(system), clauses()).platform == platform
 

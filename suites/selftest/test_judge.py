@@ -129,7 +129,7 @@ def test_precondition_that_fails_leaves_the_case_unresolved() -> None:
         "unresolved", {A: "unresolved"}, "step 1, a precondition: connect(client, peer) = -1 EINVAL")
 
 
-def test_reason_of_the_play_is_told() -> None:
+def test_reason_of_the_play_is_reported() -> None:
     found = judged([READY, CHECK], ended=("unresolved", "peer: listen peer 16 = EINVAL"))
     assert (found.verdict, found.reason) == ("unresolved", "peer: listen peer 16 = EINVAL")
 
@@ -351,7 +351,7 @@ def test_check_after_another_attempt_is_compared() -> None:
     assert judged(steps, "EINPROGRESS", "EALREADY", on=on).verdict == "conforms"
 
 
-def test_drift_is_told_at_the_first_step_that_differs_from_the_nearest_of_several() -> None:
+def test_drift_is_reported_at_the_first_step_that_differs_from_the_nearest_of_several() -> None:
     on = profile(recorded=[{"1": "0", "2": "0", "3": "0"}, {"1": "0", "2": "-1 EIO", "3": "0"}])
     found = judged([survey()] * 3, "ok", "EIO", "EINVAL", on=on)
     assert (found.verdict, found.reason) == ("drifted", "connect(client, peer) = -1 EINVAL, recorded: 0")
@@ -443,7 +443,7 @@ def test_time_is_part_of_an_outcome(seconds: float, outcome: str, verdict: str) 
     assert after(seconds, outcome).verdict == verdict
 
 
-def test_time_is_told_where_it_is_what_is_wrong() -> None:
+def test_time_is_reported_where_it_is_what_is_wrong() -> None:
     assert after(127.04).reason == ("connect(client, peer) = -1 ETIMEDOUT after 127 s, "
                                     "expected ETIMEDOUT not before 300 ms and within 30 s")
 

@@ -98,7 +98,7 @@ def descendants(pid: int) -> list[int]:
 
 
 class Watched:
-    """The processes below one, seen to end whoever collects them."""
+    """The processes below one, seen to end, however they are collected."""
 
     def __init__(self, pid: int) -> None:
         self.processes = []

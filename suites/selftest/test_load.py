@@ -94,7 +94,7 @@ def files(tmp_path: Path) -> Files:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "told"),
+    ("old", "new", "line", "reported"),
     [
         # unknown words, with what is known
         ("scenarios:", "scenarios:\n  author: me", 3, "author: 'me' is no mapping|author.*'me'"),
@@ -266,13 +266,13 @@ def files(tmp_path: Path) -> Files:
         ("  twice:", "  1: 2\n  twice:", 3, "the key 1 is not a string"),
     ],
 )
-def test_wrong_scenarios_are_refused(files: Files, old: str, new: str, line: int, told: str) -> None:
+def test_wrong_scenarios_are_refused(files: Files, old: str, new: str, line: int, reported: str) -> None:
     assert old in GOOD
     message = files.refused(files.cases, GOOD.replace(old, new, 1) if old != "EISCONN}" else GOOD.replace(old, new))
-    assert re.match(rf"some\.yaml:{line}: .*(?:{told})", message), message
+    assert re.match(rf"some\.yaml:{line}: .*(?:{reported})", message), message
 
 
-@pytest.mark.parametrize(("text", "line", "told"), [
+@pytest.mark.parametrize(("text", "line", "reported"), [
     ("", 1, "the top level is not a mapping"),
     ("# nothing\n", 1, "the top level is not a mapping"),
     ("- a\n- b\n", 1, "the top level is not a mapping"),
@@ -293,9 +293,9 @@ def test_wrong_scenarios_are_refused(files: Files, old: str, new: str, line: int
     (b"\x00\x01scenarios", 1, "no YAML: "),
     (b"\xff\xfe\xfa\x00", 1, "cannot be read: "),
 ])
-def test_what_is_no_scenario_file_is_refused(files: Files, text: str | bytes, line: int, told: str) -> None:
+def test_what_is_no_scenario_file_is_refused(files: Files, text: str | bytes, line: int, reported: str) -> None:
     message = files.refused(files.cases, text)
-    assert re.match(rf"some\.yaml:{line}: .*(?:{told})", message), message
+    assert re.match(rf"some\.yaml:{line}: .*(?:{reported})", message), message
 
 
 def test_a_call_that_is_an_axis_is_spelt_out(files: Files) -> None:
@@ -374,12 +374,12 @@ def test_any_tree_is_loaded_or_refused_in_one_line(verb: str, name: Any, operand
     scenario = {"summary": "It fails.", "domain": ["AF_INET", "AF_INET6"], "type": "SOCK_STREAM", "given": [given_],
                 "steps": [{"socket": "client"}, {verb: name, **operands}]}
     text = yaml.safe_dump({"clause": "illumos.EISCONN", "scenarios": {"twice": scenario}}, sort_keys=False)
-    told = "some.yaml:1: nothing"
+    reported = "some.yaml:1: nothing"
     try:
         scenarios.cases_of(strict.parse(text, "some.yaml"), "some.yaml", KNOWN, WORDS)
     except SpecError as refusal:
-        told = str(refusal)
-    assert re.fullmatch(r"some\.yaml:\d+: [^\n]+", told)
+        reported = str(refusal)
+    assert re.fullmatch(r"some\.yaml:\d+: [^\n]+", reported)
 
 
 # --- scenarios that are right -------------------------------------------------------------------------------
@@ -474,8 +474,8 @@ def test_clauses_can_differ_about_one_step(files: Files) -> None:
 @pytest.mark.parametrize(("native", "posix"), SYNONYMS.items())
 def test_errno_has_its_posix_spelling(files: Files, native: str, posix: str) -> None:
     returned = files.steps(SOCKET, f"{{connect: client, to: peer, expect: {native}}}")
-    told = files.steps(SOCKET, f"{{getsockopt: client, option: SO_ERROR, expect: {{value: {native}}}}}")
-    assert (allowed(returned), allowed(told)) == ([(posix,)] * 2, [({"value": posix},)] * 2)
+    reported = files.steps(SOCKET, f"{{getsockopt: client, option: SO_ERROR, expect: {{value: {native}}}}}")
+    assert (allowed(returned), allowed(reported)) == ([(posix,)] * 2, [({"value": posix},)] * 2)
 
 
 def test_what_is_checked_may_depend_on_the_attempt_before(files: Files) -> None:
@@ -568,7 +568,7 @@ illumos.EISCONN:
 """
 
 
-@pytest.mark.parametrize(("text", "line", "told"), [
+@pytest.mark.parametrize(("text", "line", "reported"), [
     (CLAUSE + CLAUSE, 6, "duplicate key 'illumos.EISCONN'; first in line 1"),
     (CLAUSE.replace("illumos.E", "illumosE"), 1, "'illumosEISCONN' is not a clause id such as illumos.EALREADY"),
     (CLAUSE.replace("says", "say"), 2, "takes no 'say'; it takes cited, says"),
@@ -577,10 +577,10 @@ illumos.EISCONN:
     (CLAUSE.replace("linux:", "solaris:"), 5, "'solaris' is none of illumos, posix-2017, linux"),
     (CLAUSE.replace("where: ERRORS, ", ""), 4, "lacks 'where'"),
 ])
-def test_wrong_clauses_are_refused(files: Files, text: str, line: int, told: str) -> None:
+def test_wrong_clauses_are_refused(files: Files, text: str, line: int, reported: str) -> None:
     files.write("some.yaml", text)
     message = files.refused(load.clauses, files.folder)
-    assert re.match(rf"some\.yaml:{line}: .*{told}", message), message
+    assert re.match(rf"some\.yaml:{line}: .*{reported}", message), message
 
 
 @pytest.mark.parametrize(("documents", "is_survey"), [
@@ -642,7 +642,7 @@ def twice() -> list[Case]:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "told"),
+    ("text", "line", "reported"),
     [
         (PAGE.replace("status: bug", "status: quirk"), 5, "'quirk' is none of documented, bug, choice"),
         (PAGE.replace("    source: a page\n", ""), 3, "lacks 'source'"),
@@ -689,9 +689,9 @@ def twice() -> list[Case]:
         ("bugs: {}\n", 1, "lacks 'platform'|bugs is empty"),
     ],
 )
-def test_wrong_pages_are_refused(files: Files, text: str, line: int, told: str) -> None:
+def test_wrong_pages_are_refused(files: Files, text: str, line: int, reported: str) -> None:
     message = files.refused(files.profile, "linux", linux=text)
-    assert re.match(rf"platforms/linux\.yaml:{line}: .*(?:{told})", message), message
+    assert re.match(rf"platforms/linux\.yaml:{line}: .*(?:{reported})", message), message
 
 
 def test_platform_without_a_page_is_refused(files: Files) -> None:
@@ -779,17 +779,17 @@ def test_withdrawal_reaches_a_grandparent(files: Files) -> None:
     assert [[entry.observed for entry in profile.of(case)] for case in twice()] == [["EINVAL"], ["EINVAL"]]
 
 
-@pytest.mark.parametrize(("withdrawn", "told"), [
+@pytest.mark.parametrize(("withdrawn", "reported"), [
     ("{bug: alway}", "no inherited page has a bug 'alway'; it is one of always"),
     ("{bug: own}", "no inherited page has a bug 'own'; it is one of always"),
     ("{clause: illumos.EISCONN}", "takes no 'clause'; it takes bug, in, where"),
     ("{in: errors/a::twice}", "lacks 'bug'"), ("{bug: always, where: {namelen: 3..1}}", "where: 3..1 is no range"),
 ])
-def test_wrong_withdrawals_are_refused(files: Files, withdrawn: str, told: str) -> None:
+def test_wrong_withdrawals_are_refused(files: Files, withdrawn: str, reported: str) -> None:
     heir = f"{HEIR}without:\n  - {withdrawn}\n" + own("EINVAL")
     message = files.refused(files.profile, "heir", linux=PAGE, heir=heir)
     assert message.startswith("platforms/heir.yaml:4: ")
-    assert told in message
+    assert reported in message
 
 
 def test_page_that_inherits_nothing_withdraws_nothing(files: Files) -> None:
@@ -801,11 +801,11 @@ def test_page_that_inherits_nothing_withdraws_nothing(files: Files) -> None:
 
 
 def unmatched_lines(files: Files, page: str, drawn: Sequence[str] = ()) -> list[str]:
-    told = unmatched(files.profile("linux", linux=page), twice(), drawn)
-    return [line.removeprefix(f"{files.folder}/platforms/linux.yaml:") for line in told]
+    reported = unmatched(files.profile("linux", linux=page), twice(), drawn)
+    return [line.removeprefix(f"{files.folder}/platforms/linux.yaml:") for line in reported]
 
 
-@pytest.mark.parametrize(("shows", "told"), [
+@pytest.mark.parametrize(("shows", "reported"), [
     ("{in: errors/a::twice, illumos.EISCONN: ok}", []), ("{illumos.EISCONN: ok}", []),
     ("{in: errors/a::once, illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in errors/a::once is such"]),
     ("{in: ['errors/*', 'unix/*'], illumos.EISCONN: ok}", ["8: always: no case of illumos.EISCONN in unix/* is such"]),
@@ -816,8 +816,8 @@ def unmatched_lines(files: Files, page: str, drawn: Sequence[str] = ()) -> list[
     ("{illumos.EISCONN: [conforms, EINVAL]}",
      ["8: always: 2 outcomes for the 1 checks of illumos.EISCONN in suites/errors/a.yaml::twice[inet]"]),
 ])
-def test_entry_that_matches_no_case_is_told(files: Files, shows: str, told: list[str]) -> None:
-    assert unmatched_lines(files, page_of(shows)) == told
+def test_entry_that_matches_no_case_is_reported(files: Files, shows: str, reported: list[str]) -> None:
+    assert unmatched_lines(files, page_of(shows)) == reported
 
 
 def test_entry_of_a_drawn_scenario_matches_it(files: Files) -> None:
@@ -879,20 +879,20 @@ def test_platform_without_a_baseline_of_its_own_is_compared_with_none(files: Fil
     assert files.profile("linux", linux=PAGE).baseline.keys() == RECORDED.keys()
 
 
-@pytest.mark.parametrize(("line", "told"), [
+@pytest.mark.parametrize(("line", "reported"), [
     ("{", "Input data was truncated"), ("", "Input data was truncated"), ('{"kind":"other"}', "Invalid value 'other'"),
     (LINE.replace('"a"', "5"), "Expected `str`, got `int` - at `$.scenario`"),
     (LINE.replace(',"gave":[{"1":"0"}]', ""), "missing required field `gave`"),
     (LINE.replace('"1":"0"', '"1":0'), "Expected `str`, got `int` - at `$.gave[0][...]`"),
 ])
-def test_bad_line_of_a_baseline_is_named(files: Files, line: str, told: str) -> None:
+def test_bad_line_of_a_baseline_is_named(files: Files, line: str, reported: str) -> None:
     head = baseline.text("linux", ["Linux"], {})
     files.write("baselines/linux.jsonl", f"{head}{LINE}\n{line}\n{LINE}\n")
     with pytest.raises(SpecError) as caught:
         files.profile("linux", linux=PAGE)
     message = str(caught.value)
     assert message.startswith("specs/baselines/linux.jsonl:3: ")
-    assert told in message
+    assert reported in message
     assert "\n" not in message
 
 
@@ -910,7 +910,7 @@ def test_release_that_a_baseline_was_not_seen_on_is_a_stranger(files: Files, ver
 # --- targets ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "line", "told"), [
+@pytest.mark.parametrize(("text", "line", "reported"), [
     ("native: {about: a, start: [b]}\n", 1, "lacks 'platform'"),
     ("native: {about: a, start: b, platform: linux}\n", 1, "start: 'b' is not the command"),
     ("native:\n  about: a\n  begin: [b]\n  start: [b]\n  platform: linux\n", 3, "takes no 'begin'; it takes about, "),
@@ -918,6 +918,6 @@ def test_release_that_a_baseline_was_not_seen_on_is_a_stranger(files: Files, ver
     ("native: {about: a, start: [b], platform: linux, patience: 0.5}\n", 1, "patience: '0.5' is not seconds a call"),
     ("Native: {about: a, start: [b], platform: linux}\n", 1, "'Native'"),
 ])
-def test_wrong_targets_are_refused(files: Files, text: str, line: int, told: str) -> None:
+def test_wrong_targets_are_refused(files: Files, text: str, line: int, reported: str) -> None:
     message = files.refused(load.targets, files.write("some.yaml", text))
-    assert re.match(rf"some\.yaml:{line}: .*{told}", message), message
+    assert re.match(rf"some\.yaml:{line}: .*{reported}", message), message

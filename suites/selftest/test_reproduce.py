@@ -58,7 +58,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C co
 
 
 @functools.cache
-def told() -> dict[str, tuple[Record, Column]]:
+def reported() -> dict[str, tuple[Record, Column]]:
     """The results of the file, if one is named, by case."""
     found = results.gather([Path(FILE)]) if FILE else None
     return {case: (records[column.label], column) for case, records in found.cases.items()
@@ -69,7 +69,7 @@ def told() -> dict[str, tuple[Record, Column]]:
 def played() -> dict[str, bool]:
     """The cases: all of the file, or the first of each scenario; and whether each waits."""
     if FILE:
-        return {case: record.seconds > WAIT_S for case, (record, _) in told().items()}
+        return {case: record.seconds > WAIT_S for case, (record, _) in reported().items()}
     first = {(case.file, case.scenario): case for case in reversed(house.cases())}
     return {case.id: is_slow(case, Foreseen()) for case in reversed(first.values())}
 
@@ -90,7 +90,7 @@ def native() -> Iterator[targets.Session]:
 def record_of(case: str, session: targets.Session, own: bool = False) -> tuple[Record, Column]:
     """What was seen of a case: in the file, or now."""
     if FILE:
-        return told()[case]
+        return reported()[case]
     found = next(one for one in house.cases() if one.id == case)
     record = schedule.play(found, session, clauses(), profile(session.platform), own)
     return record, Column("native", "native", Target(session.platform, session.hello))
@@ -108,7 +108,7 @@ def build(text: str, program: Path) -> str:
 
 
 def start(program: Path, commands: Sequence[str], session: targets.Session) -> list[str]:
-    """The command for a program: where its case was played, or in the network that its own comment tells to make."""
+    """The command for a program: where its case was played, or in the network that its own comment says to make."""
     if not commands:
         namespaces = session.lab.namespaces if session.lab else {}
         return [*(lab.enter(namespaces["default"]) if namespaces else []), str(program)]
@@ -121,15 +121,15 @@ def lack() -> str:
     """Why this machine does not make the networks that some cases need; empty if it does."""
     if not shutil.which("ip") or not shutil.which("unshare"):
         return "there is no program ip or unshare"
-    told = subprocess.run(["unshare", "-Urn", "ip", "link"], capture_output=True, text=True, check=False)
-    return told.stderr.strip()
+    reported = subprocess.run(["unshare", "-Urn", "ip", "link"], capture_output=True, text=True, check=False)
+    return reported.stderr.strip()
 
 
 def run(program: Path, *before: str) -> tuple[int, str]:
     """Run a program; its exit status and what it prints."""
-    told = subprocess.run([*before, str(program)], capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    assert told.stderr == ""
-    return told.returncode, told.stdout
+    reported = subprocess.run([*before, str(program)], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert reported.stderr == ""
+    return reported.returncode, reported.stdout
 
 
 # --- what it prints, and what was seen ----------------------------------------------------------------------
@@ -138,7 +138,7 @@ Outcome = tuple[str, dict[str, str]]
 
 
 def outcomes_of(entry: Entry) -> Iterator[Outcome]:
-    """The outcomes that one entry of a transcript tells, call by call: four of a probe, none of a mere number."""
+    """The outcomes that one entry of a transcript holds, call by call: four of a probe, none of a mere number."""
     seen = {key: value for key, value in entry.observed.items() if key not in ("ret", "reason")}
     if entry.verb == "probe":
         for key, field in (("sockname", "name"), ("peername", "name"), ("poll", "revents"), ("SO_ERROR", "value")):
@@ -149,7 +149,7 @@ def outcomes_of(entry: Entry) -> Iterator[Outcome]:
 
 
 def outcome_of(line: str, request: str) -> Outcome:
-    """What a line of a program's output tells, in the words of transcripts."""
+    """What a line of a program's output reports, in the words of transcripts."""
     found = PRINTED.fullmatch(line)
     if not found:
         return line, {}
@@ -202,7 +202,7 @@ def unlike(record: Record, output: str) -> list[str]:
 
 
 def status_of(record: Record) -> int:
-    """The exit status that stands for what the judge says, deviations left aside."""
+    """The exit status for what the judge says, deviations left aside."""
     case, transcript = record.case(), record.transcript()
     plain = Profile(record.platform, profile(record.platform).manuals, ())
     verdict = judge(case, transcript, clauses(), plain).verdict
@@ -280,8 +280,8 @@ def built(record: Record, folder: Path, column: Column = COLUMN) -> Path:
 ])
 def test_status_is_what_the_document_says(expect: str, status: int, verdict: str, tmp_path: Path) -> None:
     program = built(made(PAIR, ("fcntl one F_SETFL flags=O_NONBLOCK", "ok", expect)), tmp_path)
-    told, output = run(program)
-    assert (told, output.splitlines()[-1]) == (status, verdict)
+    reported, output = run(program)
+    assert (reported, output.splitlines()[-1]) == (status, verdict)
 
 
 def test_state_that_is_not_reached_has_a_status_of_its_own(tmp_path: Path) -> None:
@@ -293,11 +293,11 @@ def test_state_that_is_not_reached_has_a_status_of_its_own(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("expect", "status"), [("blocks", 0), (["EAGAIN", "blocks"], 0), ("EAGAIN", 1), ("", 2)])
 def test_call_that_does_not_return_blocks(expect: str, status: int, tmp_path: Path) -> None:
-    told, output = run(built(made(PAIR, ("recv one", "blocks", expect)), tmp_path))
-    assert (told, "recv(one, data, sizeof data, 0) = blocks" in output) == (status, True)
+    reported, output = run(built(made(PAIR, ("recv one", "blocks", expect)), tmp_path))
+    assert (reported, "recv(one, data, sizeof data, 0) = blocks" in output) == (status, True)
 
 
-def test_crash_is_told(tmp_path: Path) -> None:
+def test_crash_is_reported(tmp_path: Path) -> None:
     program = built(made(PAIR, ("recv one", "ok", "ok")), tmp_path)
     with subprocess.Popen([str(program)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -323,7 +323,7 @@ def test_text_of_a_call_is_no_code(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("request_", [
     "connect one inet:127.0.0.1:1);abort(", "connect one inet:127.0.0.1\");abort(:1", "connect one what:1",
-    "connect nobody null:", "socket two AF_INET;abort() SOCK_STREAM", "listen one abort()", "wait one abort() output",
+    "connect absent null:", "socket two AF_INET;abort() SOCK_STREAM", "listen one abort()", "wait one abort() output",
     "wait one poll abort()", "chmod path rwx", "getsockopt one WHAT_ERROR", "abort one", "poll one events=POLLIN;",
     "listen one", "connect one inet:example:1",
 ])

@@ -62,10 +62,10 @@ def command(*arguments: str | Path) -> list[str | Path]:
 def run(folder: Path, *arguments: str | Path, cwd: Path = ROOT) -> Run:
     """Run pytest as a user does; the result file is in `folder`."""
     file = folder / "results.jsonl"
-    told = subprocess.run(command(*arguments, "--results", file), cwd=cwd, capture_output=True, text=True, check=False,
-                          timeout=PATIENCE_S, env={**os.environ, "COLUMNS": "240"})
+    reported = subprocess.run(command(*arguments, "--results", file), cwd=cwd, capture_output=True, text=True,
+                              check=False, timeout=PATIENCE_S, env={**os.environ, "COLUMNS": "240"})
     records = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    return Run(told.returncode, told.stdout + told.stderr, records)
+    return Run(reported.returncode, reported.stdout + reported.stderr, records)
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +115,10 @@ def test_a_run_without_failures_ends_with_0(usual: Run) -> None:
 
 def test_naming_cases_starts_nothing(tmp_path: Path, tripwire: tuple[list[str | Path], Path]) -> None:
     arguments, started = tripwire
-    told = run(tmp_path, "--collect-only", "-q", *arguments, FILES[0])
-    assert (told.code, told.records, started.exists()) == (0, [], False)
-    assert all(re.fullmatch(rf"{FILES[0]}::[a-z-]+\[(\S+-)?wire\]", line) for line in told.lines[:-2])
-    assert len(told.lines) > 5
+    reported = run(tmp_path, "--collect-only", "-q", *arguments, FILES[0])
+    assert (reported.code, reported.records, started.exists()) == (0, [], False)
+    assert all(re.fullmatch(rf"{FILES[0]}::[a-z-]+\[(\S+-)?wire\]", line) for line in reported.lines[:-2])
+    assert len(reported.lines) > 5
 
 
 @pytest.mark.parametrize(("option", "is_chosen"), [
@@ -128,22 +128,22 @@ def test_naming_cases_starts_nothing(tmp_path: Path, tripwire: tuple[list[str | 
 def test_cases_are_chosen_by_word_topic_and_errno(
     tmp_path: Path, option: list[str], is_chosen: Callable[[str], bool], usual: Run
 ) -> None:
-    told = run(tmp_path, "--collect-only", "-q", "--strict-markers", *option, *FILES)
-    assert [line for line in told.lines if "::" in line] == [
+    reported = run(tmp_path, "--collect-only", "-q", "--strict-markers", *option, *FILES)
+    assert [line for line in reported.lines if "::" in line] == [
         node_of(record["case"]) for record in usual.records[1:-1] if is_chosen(record["case"])] != []
 
 
 def test_own_tests_are_run_only_when_named(tmp_path: Path) -> None:
-    told = run(tmp_path, "--collect-only", "-q", "suites")
-    assert (told.code, "selftest" in told.text) == (0, False)
+    reported = run(tmp_path, "--collect-only", "-q", "suites")
+    assert (reported.code, "selftest" in reported.text) == (0, False)
 
 
 def test_two_processes_write_one_file_with_the_same_verdicts(tmp_path: Path, usual: Run) -> None:
-    told = run(tmp_path, "-n", "2", "-q", *FILES)
-    assert told.code == 0
-    assert [record["kind"] for record in told.records] == [record["kind"] for record in usual.records]
-    assert verdicts(told) == verdicts(usual)
-    assert told.records[-1]["counts"] == usual.records[-1]["counts"]
+    reported = run(tmp_path, "-n", "2", "-q", *FILES)
+    assert reported.code == 0
+    assert [record["kind"] for record in reported.records] == [record["kind"] for record in usual.records]
+    assert verdicts(reported) == verdicts(usual)
+    assert reported.records[-1]["counts"] == usual.records[-1]["counts"]
 
 
 COUNTED = """
@@ -171,8 +171,8 @@ def test_workers_play_each_case_once_unless_each_plays_all(
     (tmp_path / "counted.py").write_text(COUNTED)
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
     monkeypatch.setenv("CONNECT_PLAYED", str(tmp_path / "played"))
-    told = run(tmp_path, "-p", "counted", "-q", *options, FILES[0], WAITING)
-    assert told.code == 0, told.text
+    reported = run(tmp_path, "-p", "counted", "-q", *options, FILES[0], WAITING)
+    assert reported.code == 0, reported.text
     played = [line.rpartition(" ") for line in (tmp_path / "played").read_text().splitlines()]
     assert set(Counter(case for case, _, _ in played).values()) == {times}
     assert len({worker for case, _, worker in played if case.startswith(WAITING)}) == 3
@@ -180,9 +180,9 @@ def test_workers_play_each_case_once_unless_each_plays_all(
 
 def test_each_worker_writes_a_file_of_its_own(tmp_path: Path, usual: Run) -> None:
     """As on several systems: a worker of pytest-xdist on each, and all play all cases."""
-    told = run(tmp_path, "--dist=each", "--tx", f"popen//id=one//python={sys.executable}", "--tx", "popen//id=two",
-               "-q", *FILES)
-    assert (told.code, told.records) == (0, [])
+    reported = run(tmp_path, "--dist=each", "--tx", f"popen//id=one//python={sys.executable}", "--tx", "popen//id=two",
+                   "-q", *FILES)
+    assert (reported.code, reported.records) == (0, [])
     for name in ("one", "two"):
         file = tmp_path / f"results-{name}.jsonl"
         records = [json.loads(line) for line in file.read_text().splitlines()]
@@ -194,7 +194,7 @@ def test_each_worker_writes_a_file_of_its_own(tmp_path: Path, usual: Run) -> Non
 def test_a_worker_of_another_python_has_the_search_path_of_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both import a module of one name; which of the two it was tells whose path a worker has."""
+    """Both import a module of one name; which of the two it was shows whose path a worker has."""
     for name, text in (("here", ""), ("there", f"open({str(tmp_path / 'seen')!r}, 'w').close()\n")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "whose.py").write_text(text)
@@ -202,20 +202,20 @@ def test_a_worker_of_another_python_has_the_search_path_of_that(
     python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path}/there exec {sys.executable} "$@"\n')
     python.chmod(0o755)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}/here")
-    told = run(tmp_path, "--dist=each", "--tx", f"popen//python={python}", "-p", "whose", "-q", FILES[0])
-    assert (told.code, (tmp_path / "seen").exists()) == (0, True)
+    reported = run(tmp_path, "--dist=each", "--tx", f"popen//python={python}", "-p", "whose", "-q", FILES[0])
+    assert (reported.code, (tmp_path / "seen").exists()) == (0, True)
 
 
 def test_targets_go_on_beside_each_other(tmp_path: Path, usual: Run) -> None:
     """One file, target by target, with the verdicts that each has alone."""
     entry = load.targets(targets.FILE)["native"]
     (tmp_path / "targets.yaml").write_text(json.dumps({"one": entry, "two": entry}))
-    told = run(tmp_path, "-q", "--targets", tmp_path / "targets.yaml", "--target", "all", *FILES)
-    assert told.code == 0
-    assert [(record["case"], record["target"]) for record in told.records[1:-1]] == [
+    reported = run(tmp_path, "-q", "--targets", tmp_path / "targets.yaml", "--target", "all", *FILES)
+    assert reported.code == 0
+    assert [(record["case"], record["target"]) for record in reported.records[1:-1]] == [
         (record["case"], name) for name in ("one", "two") for record in usual.records[1:-1]]
     for name in ("one", "two"):
-        own = [record for record in told.records[1:-1] if record["target"] == name]
+        own = [record for record in reported.records[1:-1] if record["target"] == name]
         assert verdicts(Run(0, "", [{}, *own, {}])) == verdicts(usual)
 
 
@@ -251,17 +251,17 @@ def verdicts(one: Run) -> dict[str, tuple[str, dict[str, str], str]]:
 def test_target_that_cannot_start_is_skipped_with_what_to_do(tmp_path: Path) -> None:
     entry = "none: {about: none, start: [no-such-program], platform: linux, install: apt-get install it}\n"
     (tmp_path / "targets.yaml").write_text(entry)
-    told = run(tmp_path, "-q", "--targets", tmp_path / "targets.yaml", "--target", "none", FILES[1])
+    reported = run(tmp_path, "-q", "--targets", tmp_path / "targets.yaml", "--target", "none", FILES[1])
     reason = "none: no-such-program is no program that can be run; apt-get install it"
-    assert told.code == 0
-    assert told.records[0]["targets"]["none"] == {"platform": "linux", "unavailable": reason}
-    assert {(record["verdict"], record["reason"]) for record in told.records[1:-1]} == {("unsupported", reason)}
+    assert reported.code == 0
+    assert reported.records[0]["targets"]["none"] == {"platform": "linux", "unavailable": reason}
+    assert {(record["verdict"], record["reason"]) for record in reported.records[1:-1]} == {("unsupported", reason)}
 
 
 # --- what is written ----------------------------------------------------------------------------------------
 
 
-def test_header_tells_what_was_run(usual: Run) -> None:
+def test_header_says_what_was_run(usual: Run) -> None:
     head = usual.records[0]
     assert head.keys() == {"kind", "schema", "suite", "started", "targets", "environment"}
     assert (head["kind"], head["schema"]) == ("header", SCHEMA)
@@ -305,8 +305,8 @@ def test_footer_counts_what_was_seen(usual: Run) -> None:
 
 def test_terminal_names_counts_and_what_was_unsupported(usual: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
     counts = usual.records[-1]["counts"]["native"]
-    (told,) = (line for line in usual.lines if line.startswith("native: "))
-    assert {word: int(count) for count, word in re.findall(r"(\d+) ([a-z]+)", told)} == counts
+    (reported,) = (line for line in usual.lines if line.startswith("native: "))
+    assert {word: int(count) for count, word in re.findall(r"(\d+) ([a-z]+)", reported)} == counts
     reasons = Counter(record["reason"] for record in usual.records if record.get("verdict") == "unsupported")
     for reason, count in reasons.items():
         assert f"unsupported on native, {count} case{'s' if count > 1 else ''}: {reason}" in usual.lines
@@ -344,8 +344,8 @@ def test_failure_is_read_in_one_glance(failed: Run) -> None:
 def test_failure_says_how_to_run_it_again(failed: Run, tmp_path: Path) -> None:
     first, *arguments = shlex.split(block(failed.text)[-1].removeprefix("again "))
     assert first == "pytest"
-    told = run(tmp_path, *arguments)
-    assert (told.code, [record["verdict"] for record in told.records[1:-1]]) == (1, ["fails"])
+    reported = run(tmp_path, *arguments)
+    assert (reported.code, [record["verdict"] for record in reported.records[1:-1]]) == (1, ["fails"])
 
 
 def test_a_run_that_stops_at_a_failure_is_torn(failed: Run) -> None:
@@ -362,9 +362,9 @@ UNMATCHED = "{status: bug, because: so, source: me, shows: [{in: errors/none::tw
 def test_a_run_in_which_the_suite_itself_fails_is_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken.py").write_text("from suites import schedule\nschedule.play = lambda *_: 1 / 0\n")
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
-    told = run(tmp_path, "-q", "-p", "broken", FILES[1])
-    assert (told.code, [record["kind"] for record in told.records]) == (1, ["header"])
-    assert "ZeroDivisionError" in told.text
+    reported = run(tmp_path, "-q", "-p", "broken", FILES[1])
+    assert (reported.code, [record["kind"] for record in reported.records]) == (1, ["header"])
+    assert "ZeroDivisionError" in reported.text
 
 
 LATE = """
@@ -389,7 +389,7 @@ Schedule.result, Schedule.play_all = ask, play_late
 """
 
 
-def test_what_is_collected_before_its_target_comes_to_it_is_told(
+def test_what_is_collected_before_its_target_comes_to_it_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of two targets plays nothing until pytest waits for its first result."""
@@ -397,8 +397,8 @@ def test_what_is_collected_before_its_target_comes_to_it_is_told(
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
     entry = {"about": "this machine", "start": ["{python}", "{agent}"], "platform": "{host}", "lab": False}
     (tmp_path / "targets.yaml").write_text(json.dumps({"one": entry, "two": entry}))
-    told = run(tmp_path, "-q", "-p", "late", "--targets", tmp_path / "targets.yaml", "--target", "all", FILES[0])
-    assert (told.code, told.records[-1]["kind"]) == (0, "footer")
+    reported = run(tmp_path, "-q", "-p", "late", "--targets", tmp_path / "targets.yaml", "--target", "all", FILES[0])
+    assert (reported.code, reported.records[-1]["kind"]) == (0, "footer")
 
 
 @pytest.fixture
@@ -413,7 +413,7 @@ def house(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "code", "told"),
+    ("file", "old", "new", "code", "reported"),
     [
         (
             "suites/errors/EISCONN.yaml",
@@ -440,7 +440,7 @@ def house(tmp_path: Path) -> Path:
     ],
 )
 def test_wrong_file_is_refused_before_anything_is_played(
-    house: Path, tripwire: tuple[list[str | Path], Path], file: str, old: str, new: str, code: int, told: str
+    house: Path, tripwire: tuple[list[str | Path], Path], file: str, old: str, new: str, code: int, reported: str
 ) -> None:
     text = (house / file).read_text()
     assert old in text
@@ -448,7 +448,7 @@ def test_wrong_file_is_refused_before_anything_is_played(
     arguments, started = tripwire
     found = run(house, "-q", *arguments, "suites" if "none" in new else "suites/errors/EISCONN.yaml", cwd=house)
     assert found.code == code, found.text
-    assert any(re.fullmatch(told, line) for line in found.lines), found.text
+    assert any(re.fullmatch(reported, line) for line in found.lines), found.text
     assert (found.records, started.exists()) == ([], False)
     assert "Traceback" not in found.text
 
@@ -457,13 +457,13 @@ def test_wrong_file_is_refused_before_anything_is_played(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the baseline that is edited is that of Linux")
-@pytest.mark.parametrize(("release", "options", "code", "told"), [
+@pytest.mark.parametrize(("release", "options", "code", "reported"), [
     (platform.release(), [], 1, r"connect\(.*\) = -1 EFAULT, recorded: -1 EIO"),
     (platform.release(), ["--allow-drift"], 0, r"native: .*\b[1-9]\d* drifted.*"),
     ("1.0", [], 0, r"is judged by the baseline of Linux 1\.0: [1-9]\d* cases drifted, which does not fail"),
 ])
 def test_drift_fails_where_the_baseline_was_seen(house: Path, tmp_path: Path, release: str, options: list[str],
-                                                 code: int, told: str) -> None:
+                                                 code: int, reported: str) -> None:
     """Not on a release that is another, nor where it is allowed; the result file has it all the same."""
     file = house / "specs/baselines/linux.jsonl"
     head, *lines = file.read_text().splitlines()
@@ -471,20 +471,20 @@ def test_drift_fails_where_the_baseline_was_seen(house: Path, tmp_path: Path, re
     file.write_text("\n".join([json.dumps(seen), *lines]).replace("-1 EFAULT", "-1 EIO"))
     found = run(tmp_path, "-q", *options, "suites/arguments/check-order.yaml", cwd=house)
     assert found.code == code, found.text
-    assert any(re.search(told, line) for line in found.lines), found.text
+    assert any(re.search(reported, line) for line in found.lines), found.text
     assert "drifted" in {record.get("verdict") for record in found.records}
 
 
-@pytest.mark.parametrize(("arguments", "told"), [
+@pytest.mark.parametrize(("arguments", "reported"), [
     (["--target", "none"], r"ERROR: --target: no target 'none'; .*native.*"),
     (["--targets", "none.yaml"], r"ERROR: none\.yaml:1: cannot be read: .+"),
     (["--results", "/dev/null/results.jsonl"], r"ERROR: --results: /dev/null/results\.jsonl cannot be written: .+"),
 ])
-def test_wrong_options_are_refused_in_one_line(arguments: Sequence[str], told: str) -> None:
+def test_wrong_options_are_refused_in_one_line(arguments: Sequence[str], reported: str) -> None:
     found = subprocess.run(command("-q", FILES[1], *arguments), cwd=ROOT, capture_output=True, text=True, check=False,
                            timeout=PATIENCE_S)
     assert found.returncode == 4
-    assert any(re.fullmatch(told, line) for line in found.stderr.splitlines()), found.stderr
+    assert any(re.fullmatch(reported, line) for line in found.stderr.splitlines()), found.stderr
     assert "Traceback" not in found.stderr + found.stdout
 
 

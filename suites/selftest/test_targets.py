@@ -238,7 +238,7 @@ def test_target_that_starts_only_once_leaves_later_cases_unresolved(start: Start
     ({"listener": "exhausted-ports"}, "toy is started without a laboratory.*"),
     ({"listener": "route"}, "toy is started without a laboratory.*"),
 ])
-def test_what_a_target_lacks_is_told(start: Start, change: dict[str, str], reason: str) -> None:
+def test_what_a_target_lacks_is_reported(start: Start, change: dict[str, str], reason: str) -> None:
     text = TEXT
     for old, new in change.items():
         text = text.replace(old, new)

@@ -99,7 +99,7 @@ def can_fail(step: Step, check: Check, force: str) -> bool:
 
 @functools.cache
 def vacuous() -> Mapping[tuple[str, str], str]:
-    """Scenario and clause -> where a check stands that nothing fails under any force it has."""
+    """Scenario and clause -> where there is a check that nothing fails under any force it has."""
     found: dict[tuple[str, str], str] = {}
     known: dict[str, bool] = {}
     for case in cases():
@@ -116,7 +116,7 @@ def vacuous() -> Mapping[tuple[str, str], str]:
 
 
 def test_every_check_can_fail() -> None:
-    wrong = [told for key, told in vacuous().items() if key not in EXCEPTIONS]
+    wrong = [reported for key, reported in vacuous().items() if key not in EXCEPTIONS]
     assert not wrong, "\n".join(wrong)
 
 
