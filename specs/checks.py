@@ -19,7 +19,8 @@ def of_checks(made: Sequence[Made], transcript: Transcript, force: str, entries:
     for entry in entries:
         declared = [entry.at(position) for position in range(len(made))]
         found.append([
-            ("stale" if outcome != "conforms" else verdict) if verdict in ("conforms", "recorded")
+            (verdict if outcome == "conforms" or entry.bug.sometimes else "stale")
+            if verdict in ("conforms", "recorded")
             else "deviates" if matches(outcome, one.entry, transcript) else verdict
             for outcome, one, verdict in zip(declared, made, alone, strict=True)])
     return max(found, key=followed, default=alone)

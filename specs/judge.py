@@ -91,7 +91,7 @@ def of_clauses(case: Case, transcript: Transcript, steps: Mapping[int, Mapping[s
         verdict = worst(verdicts)
         if (verdict == "conforms" and "unsupported" in verdicts) or (verdict == "unresolved" and clause in unresolved):
             verdict = "unsupported"  # what could not be tested has not passed
-        elif verdict == "conforms" and any(one.clause == clause for one in declared):
+        elif verdict == "conforms" and any(one.clause == clause and not one.bug.sometimes for one in declared):
             verdict = "stale"
         if verdicts:
             found[clause] = verdict

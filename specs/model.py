@@ -268,7 +268,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Bug:
-    """One cause of what a platform does instead of what documents say."""
+    """One cause of what a platform does instead of what documents say. sometimes: a race decides whether it shows."""
 
     name: str
     status: str
@@ -276,6 +276,7 @@ class Bug:
     source: str
     file: str
     line: int
+    sometimes: bool = False
 
 
 @dataclass(frozen=True, eq=False)

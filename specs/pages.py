@@ -48,7 +48,8 @@ def profile(platform: str, known: Mapping[str, Clause], folder: Path = FOLDER) -
 def deviations(file: str, page: Map, known: Mapping[str, Clause]) -> Iterator[Deviation]:
     """What the bugs of one page make the checks of clauses give."""
     for name, body in page.get("bugs", {}).items():
-        bug = Bug(name, body["status"], body["because"], body["source"], file, page["bugs"].lines[name])
+        bug = Bug(name, body["status"], body["because"], body["source"], file, page["bugs"].lines[name],
+                  "sometimes" in body)
         for entry in body["shows"]:
             clauses = [key for key in entry if key not in ("in", "where")]
             if not clauses:

@@ -610,6 +610,13 @@ def test_deviation_in_a_field_is_exact(observed: Mapping[str, str], verdict: str
     assert judged([step((A, {"value": "ok"}))], observed, on=on).verdict == verdict
 
 
+@pytest.mark.parametrize(("outcome", "verdict"), [("EISCONN", "conforms"), ("ok", "deviates"), ("EBADF", "fails")])
+def test_what_shows_sometimes_is_not_stale_where_it_does_not(outcome: str, verdict: str) -> None:
+    always = declared(A, "ok")
+    at_times = replace(always, bug=replace(always.bug, sometimes=True))
+    assert judged([CHECK], outcome, on=profile(at_times)).verdict == verdict
+
+
 @pytest.mark.parametrize(("entries", "outcomes", "verdicts"), [
     # one outcome is that of every check
     (["ok"], "ok ok", "deviates deviates"), (["ok"], "EISCONN ok", "stale deviates"),
