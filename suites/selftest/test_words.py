@@ -21,7 +21,7 @@ INSTEAD = {
     r"(no|some|any|every)body|whoever|whomever|whom": "the actor: no listener, another socket, every sender",
     r"stands?|standing": "is, means, established",
     r"strangers?": "another sender, another socket",
-    r"rooms?(?!  )": "space, namespace; two blanks behind it: a key that a head explains",
+    r"rooms?": "space, namespace",
     r"looks?|looked|looking|look-ups?": "check, read, poll, lookup",
     r"asks?|asked|asking": "request, require, recommend",
     r"heeds?|news|minds|deaf|chatter": "handle, notification, limit, closed, traffic",
