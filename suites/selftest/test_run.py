@@ -424,11 +424,11 @@ def house(tmp_path: Path) -> Path:
         ),
         ("suites/errors/EISCONN.yaml", "scenarios:", "scenarios: [", 2, r"suites/errors/EISCONN.yaml:\d+: no YAML: .+"),
         (
-            "specs/clauses/returns.yaml",
+            "specs/clauses/linux.yaml",
             "says:",
             "say:",
             4,
-            r"ERROR: specs/clauses/returns.yaml:\d+: .+ takes no 'say'; it takes cited, says",
+            r"ERROR: specs/clauses/linux.yaml:\d+: .+ takes no 'say'; it takes cited, says",
         ),
         (
             "specs/platforms/linux.yaml",
