@@ -13,8 +13,8 @@ from suites.drawing import Drawn
 from suites.walks import test_arguments as arguments
 
 
-def drawn(**greeting: str) -> Drawn:
-    return cast(Drawn, SimpleNamespace(greeting=greeting))
+def drawn(**hello: str) -> Drawn:
+    return cast(Drawn, SimpleNamespace(hello=hello))
 
 
 @pytest.mark.parametrize(("greeting", "most"), [({}, 65535), ({"sa_family_max": "255"}, 255)])

@@ -36,6 +36,7 @@ from suites.timeouts import is_slow
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the layers are laid over Linux")
 
 AT_ONCE = 24  # agents for the cases that wait
+TRIES = 5  # to show what depends on time
 LOST = 8  # cases that end in a call that blocks, after which no further ones are waited for
 
 # --- the cases that an imitation can touch ------------------------------------------------------------------
@@ -80,7 +81,8 @@ def nonblocking(case: Case) -> bool:
 
 def waited_for(case: Case) -> bool:
     """Some of the non-blocking cases: most would block, for ten seconds each."""
-    return nonblocking(case) and case.file.endswith(("errors/EINPROGRESS.yaml", "nonblocking/mode.yaml"))
+    mode = {"illumos.nonblocking.creation", "illumos.nonblocking.fcntl"}
+    return nonblocking(case) and (case.file.endswith("errors/EINPROGRESS.yaml") or not mode.isdisjoint(case.clauses))
 
 
 def with_option(option: str, *words: str) -> Plays:
@@ -94,11 +96,11 @@ def with_verb(*verbs: str) -> Plays:
 
 def refusing(case: Case) -> bool:
     """Some of the cases that are refused: all of them take minutes at ten a second."""
-    return not CLOSED.isdisjoint(given(case)) and case.file.startswith(("suites/stream/", "suites/datagram/"))
+    return not CLOSED.isdisjoint(given(case)) and case.file.startswith(("suites/description/", "suites/errors/"))
 
 
 def unreachable(case: Case) -> bool:
-    return case.file.endswith("datagram/unreachable.yaml")
+    return case.scenario.startswith(("datagram-reported-", "unreachable-and-"))
 
 
 # --- the imitations -----------------------------------------------------------------------------------------
@@ -353,10 +355,12 @@ def player(name: str) -> Iterator[Player]:
 def test_verdicts_change_only_where_they_must(name: str, player: Player, native: Callable[[], Player]) -> None:
     imitation = IMITATIONS[name]
     assert fnmatchcase(native().answer(imitation.shows), imitation.linux)
-    assert fnmatchcase(player.answer(imitation.shows), imitation.answer)
+    # a limit of so many a second shows only where they are sent in a second, which a loaded machine may take longer for
+    assert any(fnmatchcase(player.answer(imitation.shows), imitation.answer) for _ in range(TRIES))
     met: set[str] = set()
     wrong = []
     cases = [case for case in house.cases() if imitation.plays(case)]
+    assert cases
     for case, result in player.play_all(cases, imitation.slow):
         found = departures(result)
         known = [one for one in imitation.changes if any(fnmatchcase(seen, one) for step in found for seen in step)]
@@ -364,7 +368,7 @@ def test_verdicts_change_only_where_they_must(name: str, player: Player, native:
         first = found[0] if found else []  # what comes after may come of it
         unknown = [seen for seen in first if not any(fnmatchcase(seen, one) for one in known)]
         waits = [call for call in blocked(result)
-                 if not any(fnmatchcase(call, one.partition(": ")[2]) for one in imitation.changes)]
+                 if not any(fnmatchcase(call, one.partition(": ")[2].replace(" = ", " ")) for one in imitation.changes)]
         if (unknown or waits) and departures(native().play(case)) != found:
             wrong += [f"{case.id}: {seen}" for seen in unknown or waits]
     assert not wrong, "\n".join(wrong[:20])

@@ -243,7 +243,7 @@ class Waiting:
     """A case that waits, as the run sees it."""
 
     __class__ = CaseItem  # type: ignore[assignment]
-    waits = True
+    is_slow = True
 
 
 def test_terminal_shows_once_how_many_cases_wait() -> None:
