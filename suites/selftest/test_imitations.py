@@ -100,7 +100,8 @@ def refusing(case: Case) -> bool:
 
 
 def unreachable(case: Case) -> bool:
-    return case.scenario.startswith(("datagram-reported-", "unreachable-and-"))
+    return (case.scenario.startswith(("datagram-reported-", "unreachable-and-"))
+            or case.topic == "survey/datagram::unconnected")
 
 
 # --- the imitations -----------------------------------------------------------------------------------------
