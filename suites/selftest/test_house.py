@@ -108,7 +108,7 @@ def test_specs_touch_no_operating_system() -> None:
 
 # Lines that a module may have: who reads it whole sees the whole of its rule.
 BUDGETS = {"conftest.py": 120, "suites/engine.py": 120, "specs/judge.py": 110}
-CORE = 5410  # lines
+CORE = 5420  # lines; a fixture or a call that is added may raise it, what only moves may not
 FUNCTION = 40  # lines
 
 
@@ -383,6 +383,12 @@ def test_node_ids_survive_a_shell_and_a_file_name() -> None:
     for case in cases():
         file, name = r"suites/([a-z]+/)+[A-Za-z0-9_-]+\.yaml", r"[a-z][a-z0-9-]*(\[[A-Za-z0-9._+=-]+\])?"
         assert re.fullmatch(f"{file}::{name}", case.id), case.id
+
+
+def test_fixture_in_readme_is_one_of_world() -> None:
+    shown = re.search(r"```python\n(@fixture.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert shown
+    assert shown[1] in (ROOT / "fixtures/world.py").read_text(encoding="utf-8")
 
 
 def test_summaries_are_sentences() -> None:

@@ -918,6 +918,7 @@ def test_release_that_a_baseline_was_not_seen_on_is_a_stranger(files: Files, ver
     ("native: {about: a, start: [b], platform: linux, patience: 0}\n", 1, "patience: 0 is not seconds a call may take"),
     ("native: {about: a, start: [b], platform: linux, patience: 0.5}\n", 1, "patience: '0.5' is not seconds a call"),
     ("Native: {about: a, start: [b], platform: linux}\n", 1, "'Native'"),
+    ("native: {about: a, start: ['{pyton}', b], platform: linux}\n", 1, "start.0: '{pyton}' is not a word whose"),
 ])
 def test_wrong_targets_are_refused(files: Files, text: str, line: int, reported: str) -> None:
     message = files.refused(load.targets, files.write("some.yaml", text))
