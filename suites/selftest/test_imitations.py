@@ -357,7 +357,8 @@ def test_verdicts_change_only_where_they_must(name: str, player: Player, native:
     imitation = IMITATIONS[name]
     assert fnmatchcase(native().answer(imitation.shows), imitation.linux)
     # a limit of so many a second shows only where they are sent in a second, which a loaded machine may take longer for
-    assert any(fnmatchcase(player.answer(imitation.shows), imitation.answer) for _ in range(TRIES))
+    tries = TRIES if name.startswith("rates-of-") else 1
+    assert any(fnmatchcase(player.answer(imitation.shows), imitation.answer) for _ in range(tries))
     met: set[str] = set()
     wrong = []
     cases = [case for case in house.cases() if imitation.plays(case)]
