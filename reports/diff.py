@@ -114,7 +114,7 @@ def paired(old: Results, new: Results) -> list[tuple[Column, Column]]:
 def by_place(results: Results) -> dict[tuple[str, str, str], Column]:
     found: dict[tuple[str, str, str], Column] = {}
     for column in results.columns:
-        key = (column.name, str(column.target.greeting.get("system", "")), column.target.machine)
+        key = (column.name, str(column.target.hello.get("system", "")), column.target.machine)
         if key in found:
             raise Unreadable(f"{found[key].label} and {column.label} are on the same side; name a file of one of them")
         found[key] = column

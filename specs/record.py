@@ -14,9 +14,8 @@ import msgspec
 from specs import model
 from specs.judge import Judgement
 from specs.model import SYNONYMS, VERDICTS, Allowed, plain
-from specs.upgrade import upgraded
 
-SCHEMA = 3
+SCHEMA = 4
 
 Verdict = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(VERDICTS)})$")]
 Outcome = str | dict[str, Any]
@@ -31,22 +30,22 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
     """An implementation under test as one run met it. unavailable: why it could not be started."""
 
     platform: str
-    greeting: dict[str, Any] = {}
+    hello: dict[str, Any] = {}
     unavailable: str = ""
 
     @property
     def release(self) -> str:
-        return str(self.greeting.get("release", "unavailable" if self.unavailable else "unknown"))
+        return str(self.hello.get("release", "unavailable" if self.unavailable else "unknown"))
 
     @property
     def machine(self) -> str:
-        return str(self.greeting.get("machine", "unknown"))
+        return str(self.hello.get("machine", "unknown"))
 
     @property
     def version(self) -> str:
-        """For people: `Linux 6.18.44 x86_64, glibc-2.36`, as far as the greeting has it."""
+        """For people: `Linux 6.18.44 x86_64, glibc-2.36`, as far as the hello has it."""
         system, release, machine, implementation = (
-            str(self.greeting.get(key, "")) for key in ("system", "release", "machine", "implementation"))
+            str(self.hello.get(key, "")) for key in ("system", "release", "machine", "implementation"))
         parts = (" ".join(filter(None, (system, release, machine))), implementation)
         return ", ".join(filter(None, parts)) or self.release
 
@@ -267,10 +266,7 @@ def encode(line: Line) -> str:
     return ENCODER.encode(line).decode()
 
 
-def decode(text: str | bytes, schema: int = SCHEMA) -> Line:
-    """A line as a noun; ValueError says what is wrong with it. schema: of the file, as its header has it."""
-    old = schema != SCHEMA
-    line: Line = msgspec.convert(upgraded(msgspec.json.decode(text), schema), Line) if old else DECODER.decode(text)
-    if isinstance(line, Header) and not 1 <= line.schema <= SCHEMA:
-        raise ValueError(f"schema {line.schema}; these reports read schema 1 to {SCHEMA}")
+def decode(text: str | bytes) -> Line:
+    """A line of the present schema as a noun; ValueError says what is wrong with it."""
+    line: Line = DECODER.decode(text)
     return line

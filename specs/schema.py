@@ -123,7 +123,7 @@ def said(**fields: Any) -> dict[str, Any]:
 
 
 def network_names() -> str:
-    """A C name for each network: a member of the JSON object that a greeting has."""
+    """A C name for each network: a member of the JSON object that a hello has."""
     return "".join(f'#define NETWORK_{name.replace("-", "_").upper()} '
                    f"{json.dumps(f'{json.dumps(name)}: {json.dumps(network.addresses)}')}\n"
                    for name, network in TABLE.networks.items())

@@ -23,7 +23,7 @@ class Progress:
 
     def targets(self, targets: Mapping[str, Target]) -> None:
         for name, target in targets.items():
-            hello = target.greeting
+            hello = target.hello
             state = target.unavailable or f"{hello['system']} {hello['release']} {hello['machine']}"
             self.terminal.write_line(f"{name}: {state}")
 

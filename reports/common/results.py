@@ -17,7 +17,8 @@ from typing import IO, NamedTuple
 
 import msgspec
 
-from specs.record import SCHEMA, Footer, Header, Line, Record, Target, Unreadable, decode, encode
+from reports.common import upgrade
+from specs.record import SCHEMA, Footer, Header, Line, Record, Target, Unreadable, encode
 
 # --- One file -----------------------------------------------------------------------------------------------
 
@@ -92,7 +93,7 @@ def lines(file: Path) -> Iterator[tuple[int, Line]]:
     schema = SCHEMA
     for number, line in enumerate(content, 1):
         try:
-            item = decode(line, schema)
+            item = upgrade.read(line, schema)
             schema = item.schema if isinstance(item, Header) else schema
             yield number, item
         except ValueError as error:

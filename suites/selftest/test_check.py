@@ -163,7 +163,7 @@ def test_an_agent_that_lies_leaves_notes_and_defaults(session: Callable[[str], S
     assert any("revents" in note for note in found.notes)
 
 
-def test_what_was_found_out_is_in_the_greeting_and_for_people() -> None:
+def test_what_was_found_out_is_in_the_hello_and_for_people() -> None:
     (target,) = targets.choose(load.targets(targets.FILE), ["native"]).values()
     opened = Session(target)
     try:

@@ -17,16 +17,16 @@ def drawn(**hello: str) -> Drawn:
     return cast(Drawn, SimpleNamespace(hello=hello))
 
 
-@pytest.mark.parametrize(("greeting", "most"), [({}, 65535), ({"sa_family_max": "255"}, 255)])
+@pytest.mark.parametrize(("hello", "most"), [({}, 65535), ({"sa_family_max": "255"}, 255)])
 @given(data=st.data())
-def test_no_family_is_drawn_that_the_field_cannot_hold(greeting: dict[str, str], most: int, data: Any) -> None:
-    assert 47 <= data.draw(arguments.families(drawn(**greeting))) <= most
+def test_no_family_is_drawn_that_the_field_cannot_hold(hello: dict[str, str], most: int, data: Any) -> None:
+    assert 47 <= data.draw(arguments.families(drawn(**hello))) <= most
 
 
-@pytest.mark.parametrize(("greeting", "size"), [({}, 28), ({"sockaddr_in6": "28"}, 28), ({"sockaddr_in6": "32"}, 32)])
-def test_the_size_of_an_address_is_the_targets(greeting: dict[str, str], size: int) -> None:
-    assert arguments.size_of(drawn(**greeting), "AF_INET6") == size
-    assert arguments.size_of(drawn(**greeting), "AF_INET") == 16
+@pytest.mark.parametrize(("hello", "size"), [({}, 28), ({"sockaddr_in6": "28"}, 28), ({"sockaddr_in6": "32"}, 32)])
+def test_the_size_of_an_address_is_the_targets(hello: dict[str, str], size: int) -> None:
+    assert arguments.size_of(drawn(**hello), "AF_INET6") == size
+    assert arguments.size_of(drawn(**hello), "AF_INET") == 16
 
 
 

@@ -83,8 +83,8 @@ def test_second_result_of_a_case_is_refused(write: Write, refuse: Report) -> Non
 
 
 def test_other_schema_is_refused(write: Write, refuse: Report) -> None:
-    file = write(head=header(native="1") | {"schema": 4})
-    assert refuse("matrix", file) == f"{file}:1: schema 4; these reports read schema 1 to 3\n"
+    file = write(head=header(native="1") | {"schema": 5})
+    assert refuse("matrix", file) == f"{file}:1: schema 5; these reports read schema 1 to 4\n"
 
 
 def test_result_of_the_first_schema_is_read_as_of_this_one(write: Write) -> None:

@@ -211,9 +211,9 @@ def test_targets_of_one_name_are_compared(write: Write, report: Report) -> None:
 def test_folders_are_compared_target_by_target(write: Write, report: Report, tmp_path: Any) -> None:
     bsd = header(native="15.0")
     bsd["targets"]["native"] |= {"platform": "freebsd"}
-    bsd["targets"]["native"]["greeting"] |= {"system": "FreeBSD"}
+    bsd["targets"]["native"]["hello"] |= {"system": "FreeBSD"}
     later = json.loads(json.dumps(bsd))
-    later["targets"]["native"]["greeting"]["release"] = "15.1"
+    later["targets"]["native"]["hello"]["release"] = "15.1"
     for folder, head, made in (("old", bsd, result("a")), ("new", later, result("a", "fails", "EINVAL"))):
         (tmp_path / folder).mkdir()
         write(result("a"), name=f"{folder}/linux.jsonl")

@@ -267,9 +267,9 @@ def test_header_says_what_was_run(usual: Run) -> None:
     assert (head["kind"], head["schema"]) == ("header", SCHEMA)
     assert re.fullmatch(r"[0-9a-f]{12}\+?|unknown", head["suite"]["revision"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", head["started"])
-    greeting = head["targets"]["native"]["greeting"]
-    assert {"system", "release", "machine", "implementation"} <= greeting.keys()
-    assert all(isinstance(greeting[key], list) for key in ("verbs", "domains", "facilities", "networks"))
+    hello = head["targets"]["native"]["hello"]
+    assert {"system", "release", "machine", "implementation"} <= hello.keys()
+    assert all(isinstance(hello[key], list) for key in ("verbs", "domains", "facilities", "networks"))
     assert {"uid", "kernel", "libc", "lsm", "python", "sysctls"} <= head["environment"].keys()
 
 

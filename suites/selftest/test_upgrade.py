@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from specs import upgrade
+from reports.common import upgrade
+from specs.record import Header
 
 RESULT = {"kind": "result", "case": "suites/stream/EISCONN.yaml::second-connect[inet]", "revision": "0123456789ab",
           "clauses": {"illumos.EISCONN": "conforms"}}
@@ -47,6 +48,33 @@ def test_renamed_values_are_renamed_in_axes_and_fields() -> None:
     found = upgrade.upgraded(line, 2)
     assert found["axes"] == {"state": "refused-error-consumed"}
     assert found["steps"] == [{"expect": {"data": "intact"}, "text": "whole"}]
+
+
+def test_names_of_a_scenario_are_its_present_ones_wherever_its_steps_have_them() -> None:
+    """As those of no other scenario: `nobody` is another name in each."""
+    case = "suites/survey/datagram.yaml::unconnected[inet]"
+    steps = [{"text": "sendto(client, nobody)", "operands": {"to": "nobody"}, "observed": {"ret": "ok"}},
+             {"text": "recvfrom(somebody)", "subject": "somebody", "observed": {"ret": "ok", "name": "nobodys"}}]
+    line = RESULT | {"case": case, "steps": steps, "names": {"nobody": "inet:127.0.0.1:1"}, "summary": "nobody"}
+    found = upgrade.upgraded(line, 3)
+    assert found["steps"] == [
+        {"text": "sendto(client, closed)", "operands": {"to": "closed"}, "observed": {"ret": "ok"}},
+        {"text": "recvfrom(other)", "subject": "other", "observed": {"ret": "ok", "name": "nobodys"}}]
+    assert (found["names"], found["summary"], found["revision"]) == ({"closed": "inet:127.0.0.1:1"}, "nobody", "")
+
+
+def test_what_kept_its_names_keeps_its_revision() -> None:
+    line = RESULT | {"case": "suites/errors/EISCONN.yaml::second-connect[inet]"}
+    assert upgrade.upgraded(line, 3) == line
+
+
+def test_a_header_is_read_by_the_schema_that_it_names() -> None:
+    old = (b'{"kind":"header","schema":%d,"suite":{"revision":""},"started":"",'
+           b'"targets":{"native":{"platform":"linux","greeting":{"release":"6.1"}}}}')
+    for schema in (1, 2, 3):
+        head = upgrade.read(old % schema)
+        assert isinstance(head, Header)
+        assert (head.schema, head.targets["native"].release) == (schema, "6.1")
 
 
 @pytest.mark.parametrize("line", [{"kind": "header", "schema": 2}, {"kind": "footer", "counts": {}}, [], 7])

@@ -26,11 +26,11 @@ Report = Callable[..., str]
 
 def header(**targets: str) -> Json:
     """A header. targets: name -> release, or `!` and why it cannot be started."""
-    greeting = {"system": "Linux", "machine": "x86_64", "implementation": "glibc-2.36", "verbs": ["connect"]}
+    hello = {"system": "Linux", "machine": "x86_64", "implementation": "glibc-2.36", "verbs": ["connect"]}
     return {"kind": "header", "schema": SCHEMA, "suite": {"revision": "0123456789ab"},
             "started": "2026-11-22T10:00:00+00:00", "environment": {"uid": 1000, "sysctls": {}},
             "targets": {name: {"platform": "linux", **({"unavailable": about[1:]} if about.startswith("!") else
-                                                       {"greeting": greeting | {"release": about}})}
+                                                       {"hello": hello | {"release": about}})}
                         for name, about in targets.items()}}
 
 

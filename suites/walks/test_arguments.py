@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from suites.drawing import Drawn
 
 INTERNET = pytest.mark.parametrize("domain", ["AF_INET", "AF_INET6"])
-RFC_3493 = {"sockaddr_in6": 28, "sa_family_max": 65535}  # of agents whose greeting lacks them
+RFC_3493 = {"sockaddr_in6": 28, "sa_family_max": 65535}  # of agents whose hello lacks them
 STORAGE = 128  # sizeof(struct sockaddr_storage) on every platform of the agent
 
 LENGTH = """
@@ -28,7 +28,7 @@ TYPES = st.sampled_from(["SOCK_STREAM", "SOCK_DGRAM"])
 
 
 def greeted(target: Drawn, field: str) -> int:
-    """A number of the target's greeting, about its structures."""
+    """A number of the target's hello, about its structures."""
     return int(target.hello.get(field, RFC_3493[field]))
 
 
@@ -75,12 +75,12 @@ def test_namelen_beyond_any_address(drawn: Drawn, domain: str, type_: str, namel
 
 @INTERNET
 @given(data=st.data())
-def test_family_nobody_has(drawn: Drawn, domain: str, data: st.DataObject) -> None:
+def test_unknown_family(drawn: Drawn, domain: str, data: st.DataObject) -> None:
     family = data.draw(families(drawn))
     drawn(f"""
         clause: illumos.EAFNOSUPPORT
         scenarios:
-          family-nobody-has:
+          unknown-family:
             summary: An address of a family that does not exist cannot be used with the socket.
             domain: [{domain}]
             type: SOCK_STREAM
@@ -108,11 +108,11 @@ def test_address_bytes(drawn: Drawn, data: st.DataObject, rest: bytes) -> None:
 
 
 @given(number=st.one_of(st.integers(-(2**31), -1), st.integers(2**20, 2**31 - 1)))
-def test_descriptor_nobody_opened(drawn: Drawn, number: int) -> None:
+def test_never_open(drawn: Drawn, number: int) -> None:
     drawn(f"""
         clause: illumos.EBADF
         scenarios:
-          descriptor-nobody-opened:
+          never-open:
             summary: A number that no open descriptor has is refused.
             domain: [AF_INET]
             type: SOCK_STREAM
