@@ -1,5 +1,5 @@
 /* What a reproducer does besides the calls of fixtures/calls.c: print and compare outcomes, and the calls that no agent in C
- * makes, those composed of several and those of agent.py alone. A paragraph is taken or left as in calls.c. PATIENCE_S,
+ * makes, those composed of several and those of agent.py alone. A paragraph is taken or left as in calls.c. CALL_TIMEOUT_S,
  * BYTES and error_name() come before. */
 
 static const char *called;    /* the call that is made, as written in main() */
@@ -42,7 +42,7 @@ static void before(const char *call, int if_blocked) {
     fflush(stdout);
     fields[0] = '\0';
     status_if_blocked = if_blocked;
-    alarm(PATIENCE_S);
+    alarm(CALL_TIMEOUT_S);
     began = now();
 }
 

@@ -18,7 +18,7 @@
 #include <{{ header }}>
 {% endfor %}
 
-#define PATIENCE_S {{ patience }} /* a call that takes longer blocks */
+#define CALL_TIMEOUT_S {{ call_timeout }} /* a call that takes longer blocks */
 {% if bytes %}
 #define BYTES {{ bytes }} /* of the largest address */
 {% endif %}

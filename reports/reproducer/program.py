@@ -53,7 +53,7 @@ def program(record: Record, column: Column, clauses: Clauses, manuals: Sequence[
     helpers = "\n\n".join(chosen(f"{code} lost before after"))
     used = " ".join(words(f"{code} {helpers}"))
     return template().render(
-        head=list(head(record, column, clauses, transcript)), body=body, patience=patience(transcript),
+        head=list(head(record, column, clauses, transcript)), body=body, call_timeout=call_timeout(transcript),
         errnos=sorted(set(re.findall(r"(?:failed\(|errno == |_attempt == )(E[A-Z0-9]+)", code))),
         options=[(name, number) for name, number in NEWER.items() if name in words(code)],
         macros=[(name, *MACROS[name]) for name in MACROS if name in calls.macros],
@@ -69,7 +69,7 @@ def template() -> Template:
     return environment.get_template("program.c")
 
 
-def patience(transcript: Transcript) -> int:
+def call_timeout(transcript: Transcript) -> int:
     """Seconds a call may take: few where one did not return, many where timers of the kernel decide."""
     if any(entry.observed["ret"] == "blocks" for entry in transcript.entries):
         return 2

@@ -915,8 +915,8 @@ def test_release_that_a_baseline_was_not_seen_on_is_a_stranger(files: Files, ver
     ("native: {about: a, start: [b]}\n", 1, "lacks 'platform'"),
     ("native: {about: a, start: b, platform: linux}\n", 1, "start: 'b' is not the command"),
     ("native:\n  about: a\n  begin: [b]\n  start: [b]\n  platform: linux\n", 3, "takes no 'begin'; it takes about, "),
-    ("native: {about: a, start: [b], platform: linux, patience: 0}\n", 1, "patience: 0 is not seconds a call may take"),
-    ("native: {about: a, start: [b], platform: linux, patience: 0.5}\n", 1, "patience: '0.5' is not seconds a call"),
+    ("native: {about: a, start: [b], platform: linux, call-timeout: 0}\n", 1, "call-timeout: 0 is not seconds"),
+    ("native: {about: a, start: [b], platform: linux, call-timeout: 0.5}\n", 1, "call-timeout: '0.5' is not seconds"),
     ("Native: {about: a, start: [b], platform: linux}\n", 1, "'Native'"),
     ("native: {about: a, start: ['{pyton}', b], platform: linux}\n", 1, "start.0: '{pyton}' is not a word whose"),
 ])

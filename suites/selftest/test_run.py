@@ -36,7 +36,7 @@ from suites.selftest import house as house_  # `house` is a fixture here
 
 ROOT = Path(__file__).parents[2]
 FILES = ("suites/errors/EISCONN.yaml", "suites/errors/EPROTOTYPE.yaml", "suites/errors/ENOSR.yaml")
-PATIENCE_S = 120.0  # for a run that takes seconds
+TIMEOUT_S = 120.0  # for a run that takes seconds
 END_S = 20.0  # for what a killed run has started to end; it takes 2
 
 
@@ -63,7 +63,7 @@ def run(folder: Path, *arguments: str | Path, cwd: Path = ROOT) -> Run:
     """Run pytest as a user does; the result file is in `folder`."""
     file = folder / "results.jsonl"
     reported = subprocess.run(command(*arguments, "--results", file), cwd=cwd, capture_output=True, text=True,
-                              check=False, timeout=PATIENCE_S, env={**os.environ, "COLUMNS": "240"})
+                              check=False, timeout=TIMEOUT_S, env={**os.environ, "COLUMNS": "240"})
     records = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     return Run(reported.returncode, reported.stdout + reported.stderr, records)
 
@@ -231,7 +231,7 @@ def test_rest_of_a_scenario_in_which_a_call_waits_is_played_side_by_side() -> No
     def play(case: Case, target: str, own: bool = False) -> Any:
         if own:
             aside.append(case.id)
-            barrier.wait(PATIENCE_S)
+            barrier.wait(TIMEOUT_S)
         return SimpleNamespace(id=case.id, steps=[SimpleNamespace(seconds=1.0 if case.id in slow else 0.1)])
 
     played.play = play  # type: ignore[method-assign]
@@ -482,7 +482,7 @@ def test_drift_fails_where_the_baseline_was_seen(house: Path, tmp_path: Path, re
 ])
 def test_wrong_options_are_refused_in_one_line(arguments: Sequence[str], reported: str) -> None:
     found = subprocess.run(command("-q", FILES[1], *arguments), cwd=ROOT, capture_output=True, text=True, check=False,
-                           timeout=PATIENCE_S)
+                           timeout=TIMEOUT_S)
     assert found.returncode == 4
     assert any(re.fullmatch(reported, line) for line in found.stderr.splitlines()), found.stderr
     assert "Traceback" not in found.stderr + found.stdout
@@ -524,11 +524,11 @@ class Mid:
                                             env={**os.environ, key: value, "TMPDIR": str(self.temporary)})
         self.written = b""
         while self.written.count(b"\n") < 2:
-            assert self.read(PATIENCE_S), "no result was written"
+            assert self.read(TIMEOUT_S), "no result was written"
 
-    def read(self, patience: float) -> bytes:
+    def read(self, timeout: float) -> bytes:
         """More of what is written; nothing at the end, or when nothing comes in time."""
-        select.select([self.reader], [], [], patience)
+        select.select([self.reader], [], [], timeout)
         with contextlib.suppress(BlockingIOError):
             more = os.read(self.reader, 4096)
             self.written += more
@@ -576,9 +576,9 @@ def test_run_that_is_ended_in_the_middle_leaves_nothing(mid: Mid, number: signal
     mounts = Path("/proc/self/mountinfo").read_text()
     assert len(mid.processes()) > 2
     mid.process.send_signal(number)
-    while mid.read(PATIENCE_S):  # an interrupted run writes what it has
+    while mid.read(TIMEOUT_S):  # an interrupted run writes what it has
         pass
-    code = mid.process.wait(PATIENCE_S)
+    code = mid.process.wait(TIMEOUT_S)
     assert code == (2 if number == signal.SIGINT else -number)
     assert mid.wait_for_the_end() == []
     assert list(mid.temporary.iterdir()) == []

@@ -282,5 +282,5 @@ def test_closed_session_starts_nothing(start: Start, log: Path) -> None:
 
 @pytest.mark.parametrize(("call_timeout", "seconds"), [(10, 10), ("500ms", 0.5), ("3s", 3.0)])
 def test_call_timeout_may_be_a_fraction_of_a_second(call_timeout: int | str, seconds: float) -> None:
-    entry = {"about": "a toy", "start": ["toy"], "platform": "toy", "patience": call_timeout}
+    entry = {"about": "a toy", "start": ["toy"], "platform": "toy", "call-timeout": call_timeout}
     assert Target.of("toy", entry).call_timeout == seconds
