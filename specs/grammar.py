@@ -23,11 +23,11 @@ def schema(name: str) -> dict[str, Any]:
 @cache
 def validator(name: str, *path: str) -> jsonschema.Draft202012Validator:
     """A validator of a schema, or of one of its definitions."""
-    whole = schema(name)
-    part = whole
+    document = schema(name)
+    part = document
     for key in path:
         part = part["$defs"][key] if key in part.get("$defs", {}) else part[key]
-    return jsonschema.Draft202012Validator({**part, "$defs": whole.get("$defs", {})})
+    return jsonschema.Draft202012Validator({**part, "$defs": document.get("$defs", {})})
 
 
 def check(file: str, value: Any, line: int, what: str, against: jsonschema.Draft202012Validator) -> None:

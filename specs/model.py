@@ -204,7 +204,7 @@ class Case:
 class Entry:
     """One call that was made. step: index of the scenario's step, None for a call a fixture made (given: its name).
 
-    seconds: how long it took, in whole milliseconds, so that what was recorded is judged as what was seen.
+    seconds: how long it took, to the millisecond, so that what was recorded is judged as what was seen.
     """
 
     text: str

@@ -19,7 +19,7 @@ from specs.verbs import VERBS
 
 AXES = ("domain", "type", "nonblocking", "facility")
 INTRODUCES = ("as", "peer", "thread")  # operands whose value is a new name
-# What a step `call` stands for, by the value of its axis: the verb and its operands.
+# What a step `call` makes, by the value of its axis: the verb and its operands.
 CALLS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "connect": ("connect", {}),
     "send": ("send", {"data": "again"}),
@@ -30,7 +30,7 @@ CALLS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 
 
 def cases(path: Path, known: Mapping[str, Clause], words: Vocabulary) -> list[Case]:
-    """The cases of one scenario file, in the order they stand."""
+    """The cases of one scenario file, in its order."""
     return cases_of(read(path), display_path(path), known, words)
 
 

@@ -94,7 +94,7 @@ def agent_table() -> str:
 
 def reference() -> str:
     """README's table of what a step can be."""
-    rows = ["\n| step | does | gives back |\n|---|---|---|\n"]
+    rows = ["\n| step | does | returns |\n|---|---|---|\n"]
     for verb in VERBS.values():
         if verb.step is not None:
             operands = ", ".join(["NAME", *(f"{key}{'?' if one.optional else ''}" for key, one in verb.step.items())])

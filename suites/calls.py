@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fixtures.targets import Agent, AgentError, Answer
 from specs.model import Entry, Transcript
-from suites.composed import Caller
+from suites.composed import Composer
 
 
 class Stop(Exception):
@@ -22,16 +22,16 @@ class Calls:
     """Makes the calls of one case, each of which becomes an entry of the transcript."""
 
     def __init__(self, agent: Agent) -> None:
-        self.agent, self.caller = agent, Caller(agent)
+        self.agent, self.composer = agent, Composer(agent)
         self.transcript = Transcript()
 
     def make(self, entry: Entry, timeout: float) -> Answer:
-        """Make a call; its entry gets what it gives and how long it takes, in whole milliseconds.
+        """Make a call; its entry gets what it gives and how long it takes, to the millisecond.
 
         Stop: it does not return in time, or the agent died.
         """
         started = time.monotonic()
-        answer = self.caller.call(entry.request, timeout)
+        answer = self.composer.call(entry.request, timeout)
         seconds = round(time.monotonic() - started, 3)
         self.transcript.entries.append(replace(entry, observed=answer.observed(), seconds=seconds))
         if answer.ret == "crashed":

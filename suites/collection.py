@@ -20,7 +20,7 @@ def is_selftest(config: pytest.Config) -> bool:
 
 
 def refuse_unmatched(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Stop a run of the whole suite when an entry of a page has nothing to do with any case."""
+    """Stop a run of the complete suite when an entry of a page has nothing to do with any case."""
     if SUITES not in {Path(arg).resolve() for arg in config.args}:
         return
     cases = {item.case.id: item.case for item in items if isinstance(item, CaseItem)}.values()
@@ -30,7 +30,7 @@ def refuse_unmatched(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def sort(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Target by target; slow cases come last: they are begun first, and have waited meanwhile."""
+    """Target by target; slow cases come last: they are started first, and have waited meanwhile."""
     order = ["", *config.stash[SCHEDULE].targets]
     items.sort(key=lambda item: (order.index(target_of(item)), isinstance(item, CaseItem) and item.is_slow))
 

@@ -15,14 +15,14 @@ LOOK_MS = 1  # at each of several sockets, on any of which data may come
 
 
 class Ended(Exception):
-    """What one of the calls comes to, and so the whole."""
+    """What one of the calls returns, and so the composed one."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.ret)
         self.answer = answer
 
 
-class Caller:
+class Composer:
     """Makes the calls of one case on an agent.
 
     accepted: of each listener, the sockets accepted from it to which the scenario gives no name.
@@ -68,7 +68,7 @@ class Caller:
         return answer
 
     def make(self, request: str) -> Answer:
-        """A call without whose success the whole has failed."""
+        """A call without whose success the composed one has failed."""
         answer = self.ask(request)
         if not answer.ok:
             raise Ended(answer)
@@ -152,4 +152,4 @@ class Caller:
 
 
 COMPOSED: dict[str, Callable[..., Answer]] = {
-    "accept-all": Caller.accept_all, "exchange": Caller.exchange, "probe": Caller.probe}
+    "accept-all": Composer.accept_all, "exchange": Composer.exchange, "probe": Composer.probe}

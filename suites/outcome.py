@@ -57,9 +57,9 @@ def failure_text(record: Record, clauses: Mapping[str, Clause], config: pytest.C
     tail = [f"verdict  {record.verdict}", f"again    {shlex.join(again)}"]
     made = [step for step in record.steps if step.step is not None or step.ret != "ok"]
     rows = [step_row(number, step) for number, step in enumerate(made, 1)]
-    room = MAX_LINES - len(head) - len(tail)
-    if len(rows) > room:
-        rows = [f"         … {len(rows) - room + 1} steps before", *rows[len(rows) - room + 1:]]
+    space = MAX_LINES - len(head) - len(tail)
+    if len(rows) > space:
+        rows = [f"         … {len(rows) - space + 1} steps before", *rows[len(rows) - space + 1:]]
     return "\n".join([*head, *rows, *tail])
 
 

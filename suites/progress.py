@@ -18,7 +18,7 @@ class Progress:
 
     def __init__(self, terminal: pytest.TerminalReporter, schedule: Schedule) -> None:
         self.terminal, self.schedule = terminal, schedule
-        self.begun = time.monotonic()
+        self.started = time.monotonic()
         self.reported = False
 
     def targets(self, targets: Mapping[str, Target]) -> None:
@@ -36,6 +36,6 @@ class Progress:
             return
         left = self.schedule.waiting()
         if left:
-            seconds = max(0.0, self.begun + TIMER_TIMEOUT_S - time.monotonic())
+            seconds = max(0.0, self.started + TIMER_TIMEOUT_S - time.monotonic())
             self.terminal.write_line(f"waiting for {left} cases; the longest timer ends within {seconds:.0f} s")
             self.reported = True

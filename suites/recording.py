@@ -34,7 +34,7 @@ class Recorder:
         self.path = path
         self.file: TextIO = path.open("w", encoding="utf-8")
         self.started = dt.datetime.now(dt.UTC)
-        self.begun = False
+        self.has_header = False
         self.counts: dict[str, Counter[str]] = {}
         self.targets: Mapping[str, Target] = {}
         self.unsupported: Counter[tuple[str, str]] = Counter()
@@ -45,8 +45,8 @@ class Recorder:
 
     def begin(self, head: Header) -> None:
         """Write the first line, once; head: what the process that plays the cases has made of it."""
-        if not self.begun:
-            self.begun = True
+        if not self.has_header:
+            self.has_header = True
             self.counts = {name: Counter() for name in head.targets}
             self.targets = head.targets
             self.write(head)
@@ -58,7 +58,7 @@ class Recorder:
         self.write(record)
 
     def footer(self) -> None:
-        """The mark of a whole run."""
+        """The mark of a complete run."""
         seconds = (dt.datetime.now(dt.UTC) - self.started).total_seconds()
         self.write(Footer(True, {name: dict(counts) for name, counts in self.counts.items()}, round(seconds, 3)))
 
@@ -93,7 +93,7 @@ class Recording:
     def __init__(self, path: Path, each: bool) -> None:
         """OSError when the file cannot be written."""
         self.path, self.each = path, each
-        self.whole = True
+        self.complete = True
         self.recorders = {} if each else {"": Recorder(path)}
 
     @classmethod
@@ -118,7 +118,7 @@ class Recording:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         lines = [decode(line) for line in getattr(report, "connect_lines", ())]
         if report.failed and not lines:
-            self.whole = False  # the suite itself is wrong, and a case is without a result
+            self.complete = False  # the suite itself is wrong, and a case is without a result
         recorder = self.recorder(getattr(report, "worker_id", "")) if lines else None
         for line in lines:
             if recorder and isinstance(line, Header):
@@ -127,9 +127,9 @@ class Recording:
                 recorder.result(line)
 
     def footer(self) -> None:
-        """Mark the files of a whole run; one in which nothing was played has no header, and gets no footer."""
+        """Mark the files of a complete run; one in which nothing was played has no header, and gets no footer."""
         for recorder in self.recorders.values():
-            if self.whole and recorder.begun:
+            if self.complete and recorder.has_header:
                 recorder.footer()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""When a case is played: every one is a future on its target's pool, and those that wait are begun first."""
+"""When a case is played: every one is a future on its target's pool, and those that wait are started first."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Schedule:
         return self.may_drift[target]
 
     def unmatched(self, cases: Collection[Case], drawn: Collection[str]) -> Iterator[str]:
-        """What is wrong with the pages: a line for each entry that matches no case of the whole suite."""
+        """What is wrong with the pages: a line for each entry that matches no case of the complete suite."""
         for profile in self.pages():
             yield from pages.unmatched(profile, list(cases), drawn)
 
@@ -119,31 +119,31 @@ class Schedule:
     def play_all(self, turns: Collection[Turn]) -> None:
         """Play the cases of one target, in their order; those that wait meanwhile, each on an agent of its own.
 
-        Those that wait for a timer are begun first: that can take minutes, where the call timeout takes seconds.
+        Those that wait for a timer are started first: that can take minutes, where the call timeout takes seconds.
         """
         later: dict[tuple[str, str], list[Turn]] = {}  # by file and scenario
         for turn in turns:
             later.setdefault((turn.case.file, turn.case.scenario), []).append(turn)
-        begun: set[tuple[str, str]] = set()
-        self.submit_slow(sorted((one for one in turns if one.slow), key=lambda one: not has_timer(one.case)), begun)
+        submitted: set[tuple[str, str]] = set()
+        self.submit_slow(sorted((one for one in turns if one.slow), key=lambda one: not has_timer(one.case)), submitted)
         for turn in turns:
-            if turn.key in begun:
+            if turn.key in submitted:
                 continue
             if self.closed:
                 break
-            begun.add(turn.key)
+            submitted.add(turn.key)
             if self.settle(turn, own=False):
-                self.submit_slow(later[turn.case.file, turn.case.scenario], begun)
+                self.submit_slow(later[turn.case.file, turn.case.scenario], submitted)
 
-    def submit_slow(self, turns: Iterable[Turn], begun: set[tuple[str, str]]) -> None:
-        """Begin what has not begun of some cases that wait, or of the rest of a scenario in which a call has waited.
+    def submit_slow(self, turns: Iterable[Turn], submitted: set[tuple[str, str]]) -> None:
+        """Submit the rest of some cases that wait, or of a scenario in which a call has waited.
 
         Each has the time that it has alone, so that no verdict depends on it. A network other than the usual one has
         space for one case at a time.
         """
         for turn in turns:
-            if turn.key not in begun and (turn.slow or netns_of(turn.case) == DEFAULT_NETNS):
-                begun.add(turn.key)
+            if turn.key not in submitted and (turn.slow or netns_of(turn.case) == DEFAULT_NETNS):
+                submitted.add(turn.key)
                 self.slow_pools[turn.target].submit(self.settle, turn, True)
 
     def settle(self, turn: Turn, own: bool) -> bool:

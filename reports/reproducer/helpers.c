@@ -233,7 +233,7 @@ static void show_crowd(void) {
 }
 
 /* What waits on its thread does so when this returns. */
-static void settle(const Caller *caller) {
+static void settle(const CallThread *caller) {
     for (int left = 50; left && !has_returned(caller); left--)
         pause_ms(1);
 }
@@ -281,7 +281,7 @@ static int receive_all(const char *way, int s, const char *bytes) {
 }
 
 /* The listener's end on which data comes, of those that accept_all() took and of who is next; any other socket itself. */
-static int server_end(int s) {
+static int accepted_peer(int s) {
     int listens;
     get_option(s, SOL_SOCKET, SO_ACCEPTCONN, &listens);
     while (listens) {
@@ -310,7 +310,7 @@ static int exchange(int here, int there) {
     int came, type;
     for (int i = 0; i < ALL_BYTES; i++)
         up[i] = down[ALL_BYTES - 1 - i] = (char)i;
-    if (getpeername(here, INTO(&peer)) < 0 || !send_all(here, up) || (there = server_end(there)) < 0)
+    if (getpeername(here, INTO(&peer)) < 0 || !send_all(here, up) || (there = accepted_peer(there)) < 0)
         return -1;
     came = receive_all("there", there, up);
     get_option(there, SOL_SOCKET, SO_TYPE, &type);

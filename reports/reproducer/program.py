@@ -113,7 +113,7 @@ def filled(text: str, indent: str) -> list[str]:
 def declarations(calls: Calls) -> Iterator[str]:
     """One line, or several, for each type."""
     for kind, names in (("int", [*calls.spelling.sockets.values(), *dict.fromkeys(calls.attempts.values())]),
-                        ("static Caller", calls.spelling.threads.values()),
+                        ("static CallThread", calls.spelling.threads.values()),
                         ("static Address", calls.spelling.addresses)):
         if names:
             yield from textwrap.wrap(f"{kind} {', '.join(names)};", WIDTH - 4, subsequent_indent=" " * len(kind + " "))

@@ -113,9 +113,9 @@ class Kernel:
         return -1
 
     def name(self, fd: int) -> str:
-        room, size = ctypes.create_string_buffer(128), ctypes.c_uint(128)
-        self.real("getsockname", fd, room, ctypes.byref(size))
-        return agent.LAYOUT.decode(room.raw[: size.value])
+        buffer, size = ctypes.create_string_buffer(128), ctypes.c_uint(128)
+        self.real("getsockname", fd, buffer, ctypes.byref(size))
+        return agent.LAYOUT.decode(buffer.raw[: size.value])
 
     def owners(self, address: str) -> Iterator[int]:
         """The TCP sockets that are bound to an address, or to its port on all addresses."""
@@ -162,11 +162,11 @@ def flags(fd: int, add: int = 0, remove: int = 0) -> Iterator[bool]:
                 fcntl(fd, F_SETFL, before)
 
 
-def deafen(fd: int, deaf: bool) -> None:
+def ignore_segments(fd: int, ignores: bool) -> None:
     """Let a socket receive nothing at all, or everything again."""
     for level, option in ((IPPROTO_IP, IP_MINTTL), (IPPROTO_IPV6, IPV6_MINHOPCOUNT)):
         with suppress(OSError), borrowed(fd) as one:
-            one.setsockopt(level, option, UNREACHED_TTL if deaf else 0)
+            one.setsockopt(level, option, UNREACHED_TTL if ignores else 0)
 
 
 # --- ports and queues ---------------------------------------------------------------------------------------
@@ -178,18 +178,18 @@ class BoundPortDrops(Kernel):
     def __init__(self) -> None:
         super().__init__()
         self.attempts: dict[int, str] = {}
-        self.deaf: set[int] = set()  # sockets that receive no RST, and send their SYN again and again
+        self.ignoring: set[int] = set()  # sockets that receive no RST, and retransmit their SYN
 
     def look_again(self) -> None:
         for fd, address in list(self.attempts.items()):
             dropped = any(self.tcp(owner, STATE) == CLOSE for owner in self.owners(address) if owner != fd)
-            if dropped != (fd in self.deaf):
-                deafen(fd, dropped)
-                (self.deaf.add if dropped else self.deaf.discard)(fd)
+            if dropped != (fd in self.ignoring):
+                ignore_segments(fd, dropped)
+                (self.ignoring.add if dropped else self.ignoring.discard)(fd)
 
     def __call__(self, function: str, *args: Any) -> Result:
         result = super().__call__(function, *args)
-        if function in ("bind", "listen", "connect", "close"):  # which can make a port deaf, or no longer so
+        if function in ("bind", "listen", "connect", "close"):  # which can make a port drop segments, or no longer
             self.look_again()
         return result
 
@@ -200,7 +200,7 @@ class BoundPortDrops(Kernel):
 
     def close(self, fd: int) -> Result:
         self.attempts.pop(fd, None)
-        self.deaf.discard(fd)
+        self.ignoring.discard(fd)
         return super().close(fd)
 
 
@@ -245,7 +245,7 @@ class Backlog(Kernel):
 
     def listen(self, fd: int, backlog: int) -> Result:
         number = self.admits(backlog)
-        deafen(fd, number == 0)
+        ignore_segments(fd, number == 0)
         return self.real("listen", fd, max(number - 1, 0))
 
 
@@ -428,8 +428,8 @@ class Limited(Kernel):
         address = text(pointer, length)
         refused = host_and_port(address)[0].startswith(LOOPBACK) and self.listener(address) is None
         if refused and self.tcp(fd, STATE) == CLOSE and self.is_spent("reset"):
-            deafen(fd, True)
-            threading.Timer(0.5, deafen, (fd, False)).start()  # before the SYN is sent again, after a second
+            ignore_segments(fd, True)
+            threading.Timer(0.5, ignore_segments, (fd, False)).start()  # before the SYN is sent again, after a second
         return self.real("connect", fd, pointer, length)
 
     def send(self, fd: int, *args: Any) -> Result:

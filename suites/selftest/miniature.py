@@ -69,7 +69,7 @@ WAYS: dict[str, Callable[[str, bool], str]] = {
     "no-line": lambda request, connected: write("ok") or hang(),  # type: ignore[func-returns-value]
 }
 RESETS: dict[str, Callable[[], str]] = {"dies-at-reset": lambda: die(5, "double free"), "keeps": lambda: "EBUSY"}
-GREETINGS: dict[str, Callable[[], str]] = {
+HELLOS: dict[str, Callable[[], str]] = {
     "mute": hang,
     "leaves": lambda: die(6, "no such kernel"),
     "rude": lambda: "welcome to toy\n",
@@ -85,7 +85,7 @@ def main(way: str, log: Path) -> None:
         file.write(f"{os.getpid()}\n")
     if started_before:
         die(7, "already running")
-    write(GREETINGS.get(way, lambda: HELLO + "\n")())
+    write(HELLOS.get(way, lambda: HELLO + "\n")())
     connected = was_bad = False
     for line in sys.stdin:
         bad = "bad" in line.split()[1:2]

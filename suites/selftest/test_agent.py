@@ -704,7 +704,7 @@ def test_fields_are_one_word(value: str) -> None:
     assert len(agent.ok(value=value).split()) == 2 - (agent.ok(value=value).split() == ["ok"])
 
 
-def test_constants_join_and_numbers_stand_for_themselves() -> None:
+def test_constants_join_and_numbers_are_themselves() -> None:
     assert agent.constant("MSG_PEEK|MSG_OOB") == socket.MSG_PEEK | socket.MSG_OOB
     assert [agent.constant(word) for word in ("0", "-1", "47", "SIGUSR1", "O_NONBLOCK", "POLLIN")] == [
         0, -1, 47, signal.SIGUSR1, os.O_NONBLOCK, select.POLLIN]

@@ -145,8 +145,8 @@ def test_it_is_built_without_a_warning_and_refuses_a_closed_port(flavour: str, p
         return
     it = start(tmp_path, program)
     assert it.hello.startswith("hello protocol=3 agent=c-")
-    it.do("socket deaf AF_INET SOCK_STREAM", "bind deaf inet:127.0.0.1:0", "socket c AF_INET SOCK_STREAM")
-    assert it.say(f"connect c {it.name('deaf')}") in ("ECONNREFUSED", "ECONNRESET")
+    it.do("socket closed AF_INET SOCK_STREAM", "bind closed inet:127.0.0.1:0", "socket c AF_INET SOCK_STREAM")
+    assert it.say(f"connect c {it.name('closed')}") in ("ECONNREFUSED", "ECONNRESET")
     assert it.end() == 0
 
 
@@ -262,9 +262,9 @@ CONVERSATIONS = {
         open f f
         wait f epoll input timeout=0
         socket refused AF_INET SOCK_STREAM flags=SOCK_NONBLOCK|SOCK_CLOEXEC
-        socket deaf AF_INET SOCK_STREAM
-        bind deaf inet:127.0.0.1:0
-        connect refused <deaf>
+        socket closed AF_INET SOCK_STREAM
+        bind closed inet:127.0.0.1:0
+        connect refused <closed>
         poll refused events=POLLOUT
         wait refused poll output
         getsockopt refused SO_ERROR
@@ -364,7 +364,7 @@ CONVERSATIONS = {
         listen s -1
         listen s 0x10
         shutdown c SHUT_SOME
-        shutdown nobody SHUT_SOME
+        shutdown unknown SHUT_SOME
         shutdown s SHUT_RD
         accept c x
         getpeername s
@@ -409,7 +409,7 @@ CONVERSATIONS = {
         setsockopt s SO_REUSEADDR AF_INET
         setsockopt s SO_REUSEADDR yes
         setsockopt s NO_REUSEADDR 1
-        setsockopt nobody SO_NONE 1
+        setsockopt unknown SO_NONE 1
         getsockopt s SO_TYPE
         getsockopt s SO_PROTOCOL
         getsockopt s SO_DOMAIN
@@ -419,7 +419,7 @@ CONVERSATIONS = {
         getsockopt s TCP_NODELAY
         getsockopt s TCP_DEFER_ACCEPT
         getsockopt s TCP_FASTOPEN_CONNECT
-        getsockopt nobody SO_NONE
+        getsockopt unknown SO_NONE
         reset
         """,
     "files": """
@@ -493,7 +493,7 @@ CONVERSATIONS = {
         pthread_kill t SIGNONE
         pthread_kill t SIGUSR1 times=x
         pthread_join t
-        connect nobody <u> thread=t
+        connect unknown <u> thread=t
         connect c ipx:1 thread=t
         connect c null: thread=t
         pthread_join t
@@ -525,9 +525,9 @@ def conversation(it: Hand, talk: str) -> list[str]:
     heard = []
     for written in map(str.strip, talk.strip().splitlines()):
         request = re.sub(r"<(\w+)>", lambda name: it.name(name[1]), written)
-        told = it.say(request)
-        told = re.sub(rf"^error {request.split()[0]}: .*", "error", told)
-        heard.append(f"{written}: " + re.sub(r"(inet6?:\S+):[1-9]\d*", r"\1:PORT", told))
+        answer = it.say(request)
+        answer = re.sub(rf"^error {request.split()[0]}: .*", "error", answer)
+        heard.append(f"{written}: " + re.sub(r"(inet6?:\S+):[1-9]\d*", r"\1:PORT", answer))
     return heard
 
 
@@ -579,9 +579,9 @@ def test_a_request_that_is_too_long_ends_it(programs: Path, tmp_path: Path) -> N
 def test_the_end_of_a_file_ends_it(flavour: str, programs: Path, tmp_path: Path) -> None:
     if flavour == "posix":
         test_agent.ends_with_a_file(tmp_path, [str(made(flavour, programs))])
-    told = test_agent.from_file(tmp_path, [str(made(flavour, programs))], "reset", "jump", "reset")
-    assert told[0] == 0
-    assert [answer.split()[0] for answer in told[1]] == ["ok", "error", "ok"]
+    code, answers = test_agent.from_file(tmp_path, [str(made(flavour, programs))], "reset", "jump", "reset")
+    assert code == 0
+    assert [answer.split()[0] for answer in answers] == ["ok", "error", "ok"]
 
 
 def test_the_end_of_a_terminal_ends_it(posix: Path) -> None:
@@ -622,7 +622,7 @@ def test_it_dies_with_its_parent_though_a_call_blocks(posix: Path, tmp_path: Pat
     parent = start(tmp_path, sys.executable, "-c", PARENT, posix)  # what it hears is the agent
     assert parent.hear() == "ok"
     os.kill(parent.process.pid, signal.SIGKILL)
-    assert parent.hear() == ""  # nobody is left who could write
+    assert parent.hear() == ""  # no process is left that could write
 
 
 # --- ports --------------------------------------------------------------------------------------------------
@@ -730,10 +730,10 @@ static struct sockaddr *host(const struct bsd_sockaddr *given, socklen_t length)
     size = length == sizeof(struct bsd_sockaddr_in6) ? sizeof(struct sockaddr_in6) : length;
     return given->sa_len == length ? (struct sockaddr *)&storage : NULL;
 }
-static int written_back(int result, struct bsd_sockaddr *room, socklen_t *length) {
-    memcpy(room, &storage, size);
-    room->sa_family = (unsigned char)storage.ss_family;
-    room->sa_len = (unsigned char)(*length = storage.ss_family == AF_INET6 ? sizeof(struct bsd_sockaddr_in6) : 16);
+static int written_back(int result, struct bsd_sockaddr *address, socklen_t *length) {
+    memcpy(address, &storage, size);
+    address->sa_family = (unsigned char)storage.ss_family;
+    address->sa_len = (unsigned char)(*length = storage.ss_family == AF_INET6 ? sizeof(struct bsd_sockaddr_in6) : 16);
     return result;
 }
 static int bsd_bind(int fd, const struct bsd_sockaddr *to, socklen_t length) {
@@ -749,22 +749,22 @@ static long bsd_sendto(int fd, const void *data, size_t count, int flags, const 
     const struct sockaddr *at = host(to, length);
     return sendto(fd, data, count, flags, at, size);
 }
-static int bsd_getsockname(int fd, struct bsd_sockaddr *room, socklen_t *length) {
+static int bsd_getsockname(int fd, struct bsd_sockaddr *address, socklen_t *length) {
     size = sizeof storage;
-    return written_back(getsockname(fd, (struct sockaddr *)&storage, &size), room, length);
+    return written_back(getsockname(fd, (struct sockaddr *)&storage, &size), address, length);
 }
-static int bsd_getpeername(int fd, struct bsd_sockaddr *room, socklen_t *length) {
+static int bsd_getpeername(int fd, struct bsd_sockaddr *address, socklen_t *length) {
     (void)fd;
-    room->sa_family = AF_INET;
+    address->sa_family = AF_INET;
     *length = 16;
     return 0;
 }
-static int bsd_accept(int fd, struct bsd_sockaddr *room, socklen_t *length) {
-    (void)room, (void)length;
+static int bsd_accept(int fd, struct bsd_sockaddr *address, socklen_t *length) {
+    (void)address, (void)length;
     return accept(fd, NULL, NULL);
 }
-static long bsd_recvfrom(int fd, void *data, size_t count, int flags, struct bsd_sockaddr *room, socklen_t *length) {
-    (void)room, (void)length;
+static long bsd_recvfrom(int fd, void *data, size_t count, int flags, struct bsd_sockaddr *address, socklen_t *length) {
+    (void)address, (void)length;
     return recvfrom(fd, data, count, flags, NULL, NULL);
 }
 static int bsd_inet_pton(int family, const char *text, void *raw) {
@@ -841,11 +841,11 @@ enum { EVFILT_READ, EVFILT_WRITE, EV_ADD };
     do { (k)->ident = (uintptr_t)(a); (k)->filter = (b); (k)->flags = (c); \\
          (k)->fflags = (d); (k)->data = (e); (k)->udata = (f); } while (0)
 static int kqueue(void) { return dup(0); }
-static int kevent(int queue, const struct kevent *changes, int count, struct kevent *seen, int room,
+static int kevent(int queue, const struct kevent *changes, int count, struct kevent *seen, int space,
                   const struct timespec *limit) {
     int ready = 0;
     struct pollfd entry = {(int)changes->ident, 0, 0};
-    (void)queue, (void)room;
+    (void)queue, (void)space;
     for (int i = 0; i < count; i++)
         entry.events |= changes[i].filter == EVFILT_READ ? POLLIN : POLLOUT;
     if (poll(&entry, 1, limit ? (int)(limit->tv_sec * 1000 + limit->tv_nsec / 1000000) : -1) < 0)

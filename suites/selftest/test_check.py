@@ -88,8 +88,8 @@ KERNELS = {
 @pytest.mark.parametrize("name", KERNELS)
 def test_smallest_queue_that_leaves_attempts_pending(name: str) -> None:
     kernel, queue = KERNELS[name]
-    world = Environment(kernel, {"domain": "AF_INET"}, {}, str)
-    assert check.ask_queue(world, Checked(), None).queues == {"AF_INET": queue}  # type: ignore[arg-type]
+    env = Environment(kernel, {"domain": "AF_INET"}, {}, str)
+    assert check.ask_queue(env, Checked(), None).queues == {"AF_INET": queue}  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("ends", "waits"), [("EINTR", ["AF_INET", "AF_INET6"]), ("EINPROGRESS", ["AF_INET"])])
@@ -118,15 +118,15 @@ def test_domain_waits_as_another_does_only_if_a_signal_shows_it(
 
 def test_an_attempt_that_has_failed_unseen_by_poll_is_not_pending() -> None:
     queues = {"AF_INET": Queue(0, 1)}  # as if such a target had once left attempts pending
-    world = Environment(Kernel({0: 1}, "reset unseen"), {"domain": "AF_INET"}, {}, str, Checked(queues))
+    env = Environment(Kernel({0: 1}, "reset unseen"), {"domain": "AF_INET"}, {}, str, Checked(queues))
     with pytest.raises(Unresolved, match="is not full"):
-        full_queue(world, "queue")
+        full_queue(env, "queue")
 
 
 def test_a_call_that_is_compiled_out_is_unsupported() -> None:
-    world = Environment(lambda verb, request: Answer("ENOSYS"), {"domain": "AF_UNIX"}, {}, str)
+    env = Environment(lambda verb, request: Answer("ENOSYS"), {"domain": "AF_UNIX"}, {}, str)
     with pytest.raises(Unsupported, match="chmod path 0600 = -1 ENOSYS"):
-        world.call("chmod", "path", "0600")
+        env.call("chmod", "path", "0600")
 
 
 def test_what_an_agent_says_of_itself_is_not_asked() -> None:
@@ -257,8 +257,8 @@ def test_no_errors_at_all_are_not_errors_without_limit(come: int, errors: int | 
         return Answer("ok", {"revents": seen, "name": "inet:127.0.0.1:1"})
 
     sent: list[str] = []
-    world = Environment(kernel, {"domain": "AF_INET"}, {}, str)
-    found = check.ask_errors(world, Checked(), SimpleNamespace(call_timeout=2.0))  # type: ignore[arg-type]
+    env = Environment(kernel, {"domain": "AF_INET"}, {}, str)
+    found = check.ask_errors(env, Checked(), SimpleNamespace(call_timeout=2.0))  # type: ignore[arg-type]
     assert found.errors == found.as_json()["errors"] == errors
     assert f"port unreachable (ICMP) in one burst: {sentence}" in found.sentences()
 
@@ -270,10 +270,10 @@ def test_an_error_that_never_comes_is_waited_for_no_longer_than_a_call_that_bloc
     checked = Checked(errors=errors)
     case = next(case for case in house.cases_of(house.ROOT / "suites/errors/ECONNREFUSED.yaml")
                 if case.scenario == "datagram-reported-by-so-error")
-    timeouts, world = Timeouts(case, 2.0, Foreseen()), Environment(lambda *_: Answer("ok"), case.axes, {}, str, checked)
+    timeouts, env = Timeouts(case, 2.0, Foreseen()), Environment(lambda *_: Answer("ok"), case.axes, {}, str, checked)
     (poll,) = (index for index, step in enumerate(case.steps) if step.verb == "poll")
-    assert (timeouts.of_step(poll, case.steps[poll], world) > timeouts.usual) is longer
-    assert timeouts.of_step(1, case.steps[1], world) > timeouts.usual
+    assert (timeouts.of_step(poll, case.steps[poll], env) > timeouts.usual) is longer
+    assert timeouts.of_step(1, case.steps[1], env) > timeouts.usual
 
 
 @pytest.mark.parametrize(("revents", "peer", "lingers"), [
@@ -289,5 +289,5 @@ def test_a_reset_is_found_whatever_recv_makes_of_it(revents: str, peer: str, lin
         return Answer(peer if reset else "ok", fields.get(verb, {"name": "inet:127.0.0.1:2"}))
 
     closed: list[str] = []
-    world = Environment(kernel, {"domain": "AF_INET"}, {}, str)
-    assert check.ask_linger(world, Checked(), None).lingers is lingers  # type: ignore[arg-type]
+    env = Environment(kernel, {"domain": "AF_INET"}, {}, str)
+    assert check.ask_linger(env, Checked(), None).lingers is lingers  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import pytest
 
 from fixtures import targets
 from fixtures.targets import Agent, AgentError
-from suites.composed import Caller
+from suites.composed import Composer
 
 TIMEOUT_S = 60.0
 # A request, and the answer as the agent would write it; <NAME> is the address of a socket.
@@ -68,55 +68,55 @@ TURNS = [re.split(r"\s{2,}", line, maxsplit=1) for line in TALK.strip().splitlin
 
 
 @pytest.fixture
-def caller(tmp_path: Path) -> Iterator[Caller]:
+def composer(tmp_path: Path) -> Iterator[Composer]:
     command = [sys.executable, "-I", "-S", str(targets.HERE / "agent.py")]
     agent = Agent(command, {}, str(tmp_path), TIMEOUT_S)
-    yield Caller(agent)
+    yield Composer(agent)
     agent.close()
 
 
-def say(caller: Caller, request: str, timeout: float = TIMEOUT_S) -> str:
-    answer = caller.call(request, timeout)
+def say(composer: Composer, request: str, timeout: float = TIMEOUT_S) -> str:
+    answer = composer.call(request, timeout)
     return " ".join([answer.ret, *(f"{key}={value}" for key, value in answer.fields.items())])
 
 
-def test_each_comes_to_what_its_calls_do(caller: Caller) -> None:
+def test_each_comes_to_what_its_calls_do(composer: Composer) -> None:
     names: dict[str, str] = {}
     for request, answer in TURNS:
         for name in re.findall(r"<(\w+)>", request + answer):
-            names[name] = names.get(name) or caller.call(f"getsockname {name}", TIMEOUT_S).fields["name"]
+            names[name] = names.get(name) or composer.call(f"getsockname {name}", TIMEOUT_S).fields["name"]
         wanted = re.sub(r"<(\w+)>", lambda found: names[found[1]], answer)
-        reported = say(caller, re.sub(r"<(\w+)>", lambda found: names[found[1]], request))
+        reported = say(composer, re.sub(r"<(\w+)>", lambda found: names[found[1]], request))
         assert re.fullmatch(wanted, reported), f"{request}: {reported}"
 
 
 @pytest.mark.parametrize("request_", ["exchange a b", "accept-all a", "probe a"])
-def test_what_nothing_is_named_is_refused(caller: Caller, request_: str) -> None:
+def test_what_nothing_is_named_is_refused(composer: Composer, request_: str) -> None:
     with pytest.raises(AgentError, match="no socket or descriptor is named a"):
-        caller.call(request_, TIMEOUT_S)
+        composer.call(request_, TIMEOUT_S)
 
 
 @pytest.mark.parametrize("accepted", [False, True])
-def test_data_that_does_not_come_blocks(caller: Caller, accepted: bool) -> None:
+def test_data_that_does_not_come_blocks(composer: Composer, accepted: bool) -> None:
     """With an end from which nothing comes, and while none can be accepted."""
     for name in ("one", "other"):
-        caller.call(f"socket {name} AF_INET SOCK_STREAM", TIMEOUT_S)
-        caller.call(f"bind {name} inet:127.0.0.1:0", TIMEOUT_S)
-        caller.call(f"listen {name} 5", TIMEOUT_S)
+        composer.call(f"socket {name} AF_INET SOCK_STREAM", TIMEOUT_S)
+        composer.call(f"bind {name} inet:127.0.0.1:0", TIMEOUT_S)
+        composer.call(f"listen {name} 5", TIMEOUT_S)
     for client, server in (("client", "one"), ("silent", "other")):
-        caller.call(f"socket {client} AF_INET SOCK_STREAM", TIMEOUT_S)
-        address = caller.call(f"getsockname {server}", TIMEOUT_S).fields["name"]
-        assert caller.call(f"connect {client} {address}", TIMEOUT_S).ok
-    caller.call("poll other events=POLLIN", TIMEOUT_S)
+        composer.call(f"socket {client} AF_INET SOCK_STREAM", TIMEOUT_S)
+        address = composer.call(f"getsockname {server}", TIMEOUT_S).fields["name"]
+        assert composer.call(f"connect {client} {address}", TIMEOUT_S).ok
+    composer.call("poll other events=POLLIN", TIMEOUT_S)
     if accepted:
-        assert say(caller, "accept-all other") == "ok accepted=1"
-    assert say(caller, "exchange client other", 0.2) == "blocks"
-    assert not caller.agent.alive
+        assert say(composer, "accept-all other") == "ok accepted=1"
+    assert say(composer, "exchange client other", 0.2) == "blocks"
+    assert not composer.agent.alive
 
 
-def test_datagram_that_is_lost_blocks(caller: Caller) -> None:
+def test_datagram_that_is_lost_blocks(composer: Composer) -> None:
     for request in ("socket client AF_INET SOCK_DGRAM", "bind client inet:127.0.0.1:0",
                     "socket other AF_INET SOCK_DGRAM"):
-        caller.call(request, TIMEOUT_S)
-    caller.call(f"connect client {caller.call('getsockname client', TIMEOUT_S).fields['name']}", TIMEOUT_S)
-    assert say(caller, "exchange client other", 0.2) == "blocks"
+        composer.call(request, TIMEOUT_S)
+    composer.call(f"connect client {composer.call('getsockname client', TIMEOUT_S).fields['name']}", TIMEOUT_S)
+    assert say(composer, "exchange client other", 0.2) == "blocks"

@@ -62,7 +62,7 @@ def chosen() -> dict[str, Case]:
 
 
 class Altered:
-    """What the cases do where each first byte arrives altered; those that wait are begun at once."""
+    """What the cases do where each first byte arrives altered; those that wait are started at once."""
 
     def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
         file = folder / "targets.yaml"
@@ -93,7 +93,7 @@ def altered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Altered]:
 
 def connects(transcript: Transcript) -> bool:
     """Whether a step makes a connection: a connect() that returns 0, or one that goes on until there is a peer."""
-    begun: set[str] = set()
+    attempted: set[str] = set()
     for entry in transcript.entries:
         ret, dissolves = entry.observed["ret"], "unspec:" in entry.request or "bytes:" in entry.request
         if entry.step is None or dissolves:
@@ -101,8 +101,8 @@ def connects(transcript: Transcript) -> bool:
         if entry.verb in ("connect", "pthread_join") and ret == "ok" and "thread=" not in entry.request:
             return True
         if entry.verb == "connect":
-            begun.add(entry.subject)
-        if entry.verb == "getpeername" and ret == "ok" and entry.subject in begun:
+            attempted.add(entry.subject)
+        if entry.verb == "getpeername" and ret == "ok" and entry.subject in attempted:
             return True
     return False
 

@@ -36,7 +36,7 @@ NOT_PLAYABLE = {"illumos.ENOSR": "only illumos and Solaris have STREAMS resource
 
 
 class Native:
-    """This machine, and what it did in the cases that were played so far; those that wait are begun at once."""
+    """This machine, and what it did in the cases that were played so far; those that wait are started at once."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         (target,) = targets.choose(load.targets(targets.FILE), ["native"]).values()

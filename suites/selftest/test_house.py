@@ -1,4 +1,4 @@
-"""House rules: what holds between the rooms, and between the files that speak of one another."""
+"""House rules: what holds between the packages, and between the files that speak of one another."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from specs.verbs import VERBS
 from suites.composed import COMPOSED
 from suites.selftest.house import PLATFORMS, ROOT, SCENARIOS, SELFTEST, below, cases, cases_of, clauses, profiles
 
-ROOMS = {"specs": {"specs"}, "fixtures": {"fixtures"}, "suites": {"suites", "specs", "fixtures"},
+PACKAGES = {"specs": {"specs"}, "fixtures": {"fixtures"}, "suites": {"suites", "specs", "fixtures"},
          "reports": {"reports", "specs"}}
 TOP = {"conftest.py", "suites", "fixtures", "specs", "reports", "tox.ini", "README.md", "LICENSE"}
 
@@ -69,7 +69,7 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-# --- rooms --------------------------------------------------------------------------------------------------
+# --- packages -----------------------------------------------------------------------------------------------
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -86,11 +86,11 @@ def tops(path: Path) -> set[str]:
     return {name.partition(".")[0] for name in imports(path)}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_rooms_import_what_they_may(room: str) -> None:
-    for path in below(room, "*.py"):
-        strangers = tops(path) & (ROOMS.keys() | {"conftest"}) - ROOMS[room]
-        assert not strangers, f"{name_of(path)} imports {', '.join(strangers)}"
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_what_they_may(package: str) -> None:
+    for path in below(package, "*.py"):
+        others = tops(path) & (PACKAGES.keys() | {"conftest"}) - PACKAGES[package]
+        assert not others, f"{name_of(path)} imports {', '.join(others)}"
 
 
 def test_top_of_reports_has_verbs_alone() -> None:
@@ -107,7 +107,7 @@ def test_specs_touch_no_operating_system() -> None:
         assert not tops(path) & IMPURE, name_of(path)
 
 
-# Lines that a module may have: who reads it whole sees the whole of its rule.
+# Lines that a module may have: a reader sees all of its rule at once.
 BUDGETS = {"conftest.py": 120, "suites/engine.py": 120, "specs/judge.py": 110}
 CORE = 5307  # lines; a fixture or a call that is added may raise it, what only moves may not
 FUNCTION = 40  # lines
@@ -130,7 +130,7 @@ def test_core_keeps_its_budget() -> None:
 
 
 def test_functions_are_short() -> None:
-    """A function is read at one glance; one that holds others is its whole length."""
+    """A function is read at one glance; of one that holds others all lines count."""
     for path in below(".", "*.py"):
         if path in files():
             tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -621,5 +621,5 @@ def test_every_peer_names_its_tests_and_each_once() -> None:
         assert all(bool(test.scenarios) != bool(test.why) for test in peer.tests), peer.name
 
 
-def test_peers_name_nobody_twice() -> None:
+def test_no_peer_is_named_twice() -> None:
     assert [name for name, count in Counter(peer.about for peer in peers.peers()).items() if count > 1] == []

@@ -293,13 +293,13 @@ class Player:
                 or (slow_ones and world.NAMESPACES.keys().isdisjoint(given(case)))}
         lost = 0
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            begun = [(case, pool.submit(self.play, case, True)) for case in cases if case.id in slow]
+            started = [(case, pool.submit(self.play, case, True)) for case in cases if case.id in slow]
             for case in (case for case in cases if case.id not in slow):
                 if lost < LOST:
                     result = self.play(case)
                     lost += blocks(result)
                     yield case, result
-            yield from ((case, result.result()) for case, result in begun)
+            yield from ((case, result.result()) for case, result in started)
 
     def answer(self, requests: str) -> str:
         """The answer to the last of some requests; {NAME} in one is the address that getsockname gave of a socket."""

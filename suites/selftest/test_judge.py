@@ -822,11 +822,11 @@ ENDS = st.none() | st.tuples(st.sampled_from(["unresolved", "unsupported", "cras
 
 
 @st.composite
-def plays(draw: st.DrawFn, whole: bool = False) -> tuple[list[Step], Transcript]:
-    """Steps and what they gave. whole: every step was made, and every precondition succeeded."""
+def plays(draw: st.DrawFn, complete: bool = False) -> tuple[list[Step], Transcript]:
+    """Steps and what they gave. complete: every step was made, and every precondition succeeded."""
     steps = draw(STEPS)
-    outcomes = [draw(OUTCOMES) if one.checks or not whole else "ok" for one in steps]
-    if whole:
+    outcomes = [draw(OUTCOMES) if one.checks or not complete else "ok" for one in steps]
+    if complete:
         return steps, seen(steps, *outcomes)
     return steps, seen(steps, *outcomes[:draw(st.integers(0, len(outcomes)))], ended=draw(ENDS))
 
@@ -865,7 +865,7 @@ def test_only_what_passes_has_no_reason(play: tuple[list[Step], Transcript], ent
         assert (found.reason == "") == (found.verdict in ("conforms", "recorded"))
 
 
-@given(plays(whole=True), st.data())
+@given(plays(complete=True), st.data())
 def test_allowing_more_never_makes_it_worse(play: tuple[list[Step], Transcript], data: st.DataObject) -> None:
     steps, transcript = play
     index = data.draw(st.integers(0, len(steps) - 1))
@@ -876,7 +876,7 @@ def test_allowing_more_never_makes_it_worse(play: tuple[list[Step], Transcript],
     assert VERDICTS.index(after) >= VERDICTS.index(before) or "unsupported" in (before, after)
 
 
-@given(plays(whole=True))
+@given(plays(complete=True))
 def test_declaring_what_was_seen_leaves_nothing_failing(play: tuple[list[Step], Transcript]) -> None:
     steps, transcript = play
     plain = judge(case(*steps), transcript, CLAUSES, profile())
@@ -893,7 +893,7 @@ def observed_in(steps: Sequence[Step], transcript: Transcript) -> Observations:
     return observations(case(*steps), transcript, CLAUSES, ["linux"])
 
 
-@given(plays(whole=True), plays(whole=True), DEVIATIONS)
+@given(plays(complete=True), plays(complete=True), DEVIATIONS)
 def test_what_was_recorded_does_not_drift_and_changes_no_verdict(
     play: tuple[list[Step], Transcript], other: tuple[list[Step], Transcript], entries: list[Deviation]
 ) -> None:
@@ -904,7 +904,7 @@ def test_what_was_recorded_does_not_drift_and_changes_no_verdict(
     assert after == before
 
 
-@given(plays(whole=True), st.data())
+@given(plays(complete=True), st.data())
 def test_any_observation_that_differs_drifts_and_no_check_does(
     play: tuple[list[Step], Transcript], data: st.DataObject
 ) -> None:
@@ -921,7 +921,7 @@ def test_any_observation_that_differs_drifts_and_no_check_does(
     assert found.verdict in (("drifted", "fails") if drifted else ("fails",))
 
 
-@given(plays(whole=True), DEVIATIONS)
+@given(plays(complete=True), DEVIATIONS)
 def test_conforming_means_that_every_check_matched(
     play: tuple[list[Step], Transcript], entries: list[Deviation]
 ) -> None:

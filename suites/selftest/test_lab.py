@@ -21,7 +21,7 @@ from fixtures.lab import NAMESPACES, NETWORKS, Lab, enter, following, unreachabl
 PROJECT = Path(__file__).resolve().parents[2]
 LAB = PROJECT / "fixtures" / "lab.py"
 SERVE = [sys.executable, str(LAB), "serve"]
-NOBODY = 65534  # the user of that name
+UNPRIVILEGED = 65534  # the overflow user
 TIMEOUT_S = 30
 
 # Connects to every address it is given, all at once, and prints how each attempt ended.
@@ -309,7 +309,7 @@ def served_by(command: list[str]) -> dict[str, Any]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start it as another user")
 def test_an_ordinary_user_has_the_same_networks(lab: Lab) -> None:
-    ordinary = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    ordinary = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups"]
     try:
         output([*ordinary, sys.executable, "-c", f"open({str(LAB)!r}); import pyroute2"])
     except subprocess.CalledProcessError:

@@ -60,7 +60,7 @@ WOKEN = """
 clause: illumos.EINTR
 scenarios:
   woken:
-    summary: A signal wakes a caller whose attempt goes on until the queue has room.
+    summary: A signal wakes a caller whose attempt goes on until the queue has space.
     domain: AF_INET
     type: SOCK_STREAM
     given: [{full-queue: peer}]
@@ -198,7 +198,7 @@ def test_preload_that_is_not_there_is_found_out(name: str, start: Callable[[Targ
 
 
 @pytest.mark.parametrize("layer", ["lwip"], indirect=True)
-def test_blackholed_host_stands_for_a_full_queue_where_none_is_ever_full(layer: Session) -> None:
+def test_blackholed_host_replaces_a_full_queue_where_none_is_ever_full(layer: Session) -> None:
     assert verdict(layer, PENDING) == ("conforms", "")
     assert verdict(layer, PENDING + ACCEPTED)[0] == "unsupported"
 

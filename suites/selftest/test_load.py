@@ -262,7 +262,7 @@ def files(tmp_path: Path) -> Files:
         ("clause: illumos.EISCONN", "clause: [illumos.EISCONN]", 1, "clause"),
         ("clause: illumos.EISCONN", "clause: {a: b}", 1, "clause"),
         ("clause: illumos.EISCONN", "clause: 5", 1, "clause"),
-        ("to: peer}", "to: 5}", 11, "connect to: 5 is not a given thing"),
+        ("to: peer}", "to: 5}", 11, "connect to: 5 is not a fixture"),
         ("  twice:", "  1: 2\n  twice:", 3, "the key 1 is not a string"),
     ],
 )
@@ -298,7 +298,7 @@ def test_what_is_no_scenario_file_is_refused(files: Files, text: str | bytes, li
     assert re.match(rf"some\.yaml:{line}: .*(?:{reported})", message), message
 
 
-def test_a_call_that_is_an_axis_is_spelt_out(files: Files) -> None:
+def test_a_call_that_is_an_axis_becomes_the_call(files: Files) -> None:
     found = files.steps(SOCKET, "{call: client, first: [SO_ERROR, connect], to: peer, expect: EISCONN}",
                         "{call: client, second: [send, poll], to: peer}")
     assert [case.variant for case in found[:4]] == [
@@ -756,7 +756,7 @@ def test_heir_has_its_own_entries_first_and_the_manuals_of_all(files: Files) -> 
     assert profile.manuals == ("heir", "linux")
 
 
-def test_own_entry_stands_instead_of_the_inherited_one(files: Files) -> None:
+def test_own_entry_replaces_the_inherited_one(files: Files) -> None:
     profile = files.profile("heir", linux=PAGE, heir=HEIR + own("EINVAL", "where: {domain: AF_INET6}, "))
     assert [[entry.observed for entry in profile.of(case)] for case in twice()] == [["EAGAIN"], ["EINVAL"]]
 
@@ -897,14 +897,13 @@ def test_bad_line_of_a_baseline_is_named(files: Files, line: str, reported: str)
     assert "\n" not in message
 
 
-@pytest.mark.parametrize(("version", "strangers"), [
+@pytest.mark.parametrize(("version", "others"), [
     ("Linux 6.18.44 x86_64, glibc-2.36", []), ("Linux 6.18.1 aarch64", []), ("Linux 6.1.9", ["Linux 6.18"]),
     ("Linux 7 x", ["Linux 6.18"]), ("Wine", ["Linux 6.18"]),
 ])
-def test_release_that_a_baseline_was_not_seen_on_is_a_stranger(files: Files, version: str,
-                                                               strangers: list[str]) -> None:
+def test_release_that_a_baseline_was_not_seen_on_is_another(files: Files, version: str, others: list[str]) -> None:
     file = files.write("baselines/linux.jsonl", baseline.text("linux", ["Linux 6.18.44 x86_64, glibc-2.36"], {}))
-    assert baseline.other_releases("linux", version, file.parent) == strangers
+    assert baseline.other_releases("linux", version, file.parent) == others
     assert baseline.other_releases("other", version, file.parent) == []
 
 

@@ -285,7 +285,7 @@ def programs(tmp_path: Path) -> Path:
     return folder
 
 
-def stand_in(programs: Path, name: str, text: str) -> str:
+def fake(programs: Path, name: str, text: str) -> str:
     """Write a shell script that is found before the program; return the search path."""
     (programs / name).write_text(f"#!/bin/sh\n{text}\n")
     (programs / name).chmod(0o755)
@@ -329,14 +329,14 @@ def test_report_is_green_where_nothing_regressed(tmp_path: Path) -> None:
 def test_run_leaves_failures_to_the_report_and_nothing_else(programs: Path) -> None:
     for status, code in ((0, 0), (1, 0), (2, 1), (4, 1)):
         python = programs / f"python{status}"
-        stand_in(programs, python.name, f'echo "$@"; exit {status}')
+        fake(programs, python.name, f'echo "$@"; exit {status}')
         ended = script("run", python, "ssh:host", "bsd", "-k", "x y")
         assert (ended.returncode, ended.stderr) == (code, "")
         assert "--target ssh:host --results reports/out/bsd.jsonl --junitxml reports/out/bsd.xml -k x y" in ended.stdout
 
 
 def test_windows_builds_the_agent_where_windows_sees_it(programs: Path, tmp_path: Path) -> None:
-    path = stand_in(programs, "x86_64-w64-mingw32-gcc", 'echo gcc "$@"')
+    path = fake(programs, "x86_64-w64-mingw32-gcc", 'echo gcc "$@"')
     ended = script("windows", "echo", "here", PATH=path, RUNNER_TEMP=str(tmp_path))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert f"-o {tmp_path}/agent.exe fixtures/agent.c -lws2_32\n" in ended.stdout
@@ -347,10 +347,10 @@ def test_windows_builds_the_agent_where_windows_sees_it(programs: Path, tmp_path
 
 def test_guest_allows_as_many_connections_as_cases_wait(programs: Path, tmp_path: Path) -> None:
     (tmp_path / "sshd_config").write_text("MaxSessions 10\n")
-    stand_in(programs, "pkill", 'echo pkill "$@"')
-    stand_in(programs, "sysctl", "exit 1")
-    stand_in(programs, "uname", "echo BSD")
-    path = stand_in(programs, "ssh", f'shift; if test "$1" = sh; then sed "s|/etc/ssh|{tmp_path}|" | sh; else "$@"; fi')
+    fake(programs, "pkill", 'echo pkill "$@"')
+    fake(programs, "sysctl", "exit 1")
+    fake(programs, "uname", "echo BSD")
+    path = fake(programs, "ssh", f'shift; if test "$1" = sh; then sed "s|/etc/ssh|{tmp_path}|" | sh; else "$@"; fi')
     ended = script("guest", "bsd", PATH=path)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert (tmp_path / "sshd_config").read_text() == "MaxStartups 200\nMaxSessions 200\nMaxSessions 10\n"
@@ -368,22 +368,22 @@ def test_guest_allows_as_many_connections_as_cases_wait(programs: Path, tmp_path
 def test_guest_lifts_the_limits_that_it_has(programs: Path, tmp_path: Path, system: str, known: list[str],
                                             expected: list[str]) -> None:
     (tmp_path / "sshd_config").write_text("")
-    stand_in(programs, "pkill", "true")
-    stand_in(programs, "uname", f"echo {system}")
-    stand_in(programs, "ipadm", 'echo "$@"')
-    stand_in(programs, "sysctl",
+    fake(programs, "pkill", "true")
+    fake(programs, "uname", f"echo {system}")
+    fake(programs, "ipadm", 'echo "$@"')
+    fake(programs, "sysctl",
              f'if test "$1" = -w; then echo "$@"; else case " {" ".join(known)} " in *" $2 "*) ;; *) exit 1;; esac; fi')
-    path = stand_in(programs, "ssh", f'test "$2" != sh || sed "s|/etc/ssh|{tmp_path}|" | sh')
+    path = fake(programs, "ssh", f'test "$2" != sh || sed "s|/etc/ssh|{tmp_path}|" | sh')
     ended = script("guest", "bsd", PATH=path)
     assert (ended.returncode, ended.stderr, ended.stdout.splitlines()) == (0, "", expected)
 
 
 def test_guest_is_ready_where_a_limit_stays(programs: Path, tmp_path: Path) -> None:
     (tmp_path / "sshd_config").write_text("")
-    stand_in(programs, "pkill", "true")
-    stand_in(programs, "sysctl", 'test "$1" = -n')
-    stand_in(programs, "uname", "echo BSD")
-    path = stand_in(programs, "ssh", f'test "$2" != sh || sed "s|/etc/ssh|{tmp_path}|" | sh')
+    fake(programs, "pkill", "true")
+    fake(programs, "sysctl", 'test "$1" = -n')
+    fake(programs, "uname", "echo BSD")
+    path = fake(programs, "ssh", f'test "$2" != sh || sed "s|/etc/ssh|{tmp_path}|" | sh')
     ended = script("guest", "bsd", PATH=path)
     assert (ended.returncode, ended.stdout.count(" stays\n")) == (0, 4)
 
@@ -391,7 +391,7 @@ def test_guest_is_ready_where_a_limit_stays(programs: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(("found", "expected"), [
     ("", ""), ("4711", "run download 4711 --repo me/it --name accepted --dir ")])
 def test_accepted_run_is_fetched_where_there_is_one(programs: Path, tmp_path: Path, found: str, expected: str) -> None:
-    path = stand_in(programs, "gh", f'test "$1" = api && echo "{found}" || echo "$@"')
+    path = fake(programs, "gh", f'test "$1" = api && echo "{found}" || echo "$@"')
     ended = script("accepted", tmp_path / "old", PATH=path, GITHUB_REPOSITORY="me/it")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == (f"{expected}{tmp_path}/old\n" if expected else "")

@@ -268,7 +268,7 @@ def test_faults_of_other_clauses_and_outcomes_are_bugs_of_their_own(write: Write
 # withdrawals
 
 
-BOTH_PLACES = "platform: linux\nbugs:\n" + linux_bug(
+SHOWS_TWICE = "platform: linux\nbugs:\n" + linux_bug(
     "first", "in: errors/EISCONN::a, illumos.EISCONN: EINVAL", "in: errors/EISCONN::b, illumos.EISCONN: EBADF",
     "where: {domain: AF_INET6, mode: [poll, epoll]}, illumos.EACCES: ok")
 
@@ -284,7 +284,7 @@ BOTH_PLACES = "platform: linux\nbugs:\n" + linux_bug(
 ])
 def test_inherited_bug_that_no_case_shows_is_withdrawn(made: list[Json], without: Any, write: Write, report: Report,
                                                      pages: Path) -> None:
-    (pages / "linux.yaml").write_text(BOTH_PLACES)
+    (pages / "linux.yaml").write_text(SHOWS_TWICE)
     file = write(*made)
     report("accept", file, "--platform", "mine", "--inherits", "linux")
     assert strict.read(pages / "mine.yaml").get("without") == without

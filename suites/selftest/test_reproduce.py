@@ -172,7 +172,7 @@ class Likeness:
             self.same(key, before[1][key], now[1][key]) for key in before[1])
 
     def same(self, key: str, before: str, now: str) -> bool:
-        if key == "accepted":  # a client that waits for room may come while the queue is emptied, or after
+        if key == "accepted":  # a client that waits for space may come while the queue is emptied, or after
             return (before == "0") == (now == "0")
         if key == "data" and before not in ("", now):  # the answer to a ping has its socket's port in the header
             old, new = unquote_to_bytes(before), unquote_to_bytes(now)
@@ -221,9 +221,9 @@ def differences(case: str, session: targets.Session, folder: Path, own: bool = F
     if missing:
         pytest.skip(missing)
     program = folder / re.sub(r"\W+", "-", case)[-100:]
-    complaints = build(c_program(record, column, clauses(), profile(record.platform).manuals), program)
-    if complaints:
-        return [complaints]
+    errors = build(c_program(record, column, clauses(), profile(record.platform).manuals), program)
+    if errors:
+        return [errors]
     *before, last = start(program, commands, session)
     status, output = run(Path(last), *before)
     return unlike(record, output) + ([f"exit status {status}\n{output}"] if status != status_of(record) else [])

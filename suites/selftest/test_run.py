@@ -220,7 +220,7 @@ def test_targets_go_on_beside_each_other(tmp_path: Path, usual: Run) -> None:
 
 
 def test_rest_of_a_scenario_in_which_a_call_waits_is_played_side_by_side() -> None:
-    """Each of the rest returns only when all have begun; a scenario that does not wait is played case by case."""
+    """Each of the rest returns only when all have started; a scenario that does not wait is played case by case."""
     target = targets.choose(load.targets(targets.FILE), ["native"])
     played = schedule.Schedule(target)
     turns = [schedule.Turn(case, "native", slow=False) for case in house_.cases_of(ROOT / FILES[0])]
@@ -405,8 +405,8 @@ def test_what_is_collected_before_its_target_comes_to_it_is_reported(
 def house(tmp_path: Path) -> Path:
     """A copy of the suite, to be broken."""
     copy = tmp_path / "house"
-    for room in ("specs", "fixtures", "suites"):
-        shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("selftest", "__pycache__"))
+    for package in ("specs", "fixtures", "suites"):
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("selftest", "__pycache__"))
     for file in ("conftest.py", "tox.ini"):
         shutil.copy(ROOT / file, copy)
     return copy
