@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fixtures.targets import Agent, AgentError, Answer
@@ -21,15 +22,18 @@ class Stop(Exception):
 class Calls:
     """Makes the calls of one case, each of which becomes an entry of the transcript."""
 
-    def __init__(self, agent: Agent) -> None:
-        self.agent, self.composer = agent, Composer(agent)
+    def __init__(self, agent: Agent, host_lacks: Mapping[str, str]) -> None:
+        self.agent, self.composer, self.host_lacks = agent, Composer(agent), host_lacks
         self.transcript = Transcript()
 
     def make(self, entry: Entry, timeout: float) -> Answer:
         """Make a call; its entry gets what it gives and how long it takes, to the millisecond.
 
-        Stop: it does not return in time, or the agent died.
+        Stop: it does not return in time, the agent died, or the host lacks what it depends on.
         """
+        for word, reason in self.host_lacks.items():
+            if word in entry.request:
+                raise Stop("unsupported", reason)
         started = time.monotonic()
         answer = self.composer.call(entry.request, timeout)
         seconds = round(time.monotonic() - started, 3)

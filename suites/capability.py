@@ -48,8 +48,11 @@ def ruled_out(step: Step, case: Case, environment: Environment, foreseen: Forese
         return ""
     if step.verb == "pthread_kill" and step.operands["signal"] == IGNORED_SIGNAL and checked.interrupts:
         return f"a signal that is ignored interrupts connect() here, and {IGNORED_SIGNAL} is to look at it only"
-    if step.is_precondition and waits_for_error(step, case) and foreseen.surveys and checked.errors is None:
-        return "no ICMP error reports here that a datagram finds no receiver"
+    if step.is_precondition and waits_for_error(step, case) and checked.errors is None:
+        if checked.filtered:
+            return checked.filtered
+        if foreseen.surveys:
+            return "no ICMP error reports here that a datagram finds no receiver"
     resets = step.verb == "setsockopt" and (step.operands["option"], step.operands["value"]) == ("SO_LINGER", 0)
     if resets and not checked.lingers:
         return "SO_LINGER of 0 does not reset a connection here"

@@ -23,7 +23,7 @@ class Play:
     def __init__(self, case: Case, agent: Agent, session: Session, foreseen: Foreseen) -> None:
         self.case, self.foreseen = case, foreseen
         self.timeouts = Timeouts(case, session.target.call_timeout, foreseen)
-        self.calls = Calls(agent)
+        self.calls = Calls(agent, session.host_lacks)
         self.transcript = self.calls.transcript
         self.given: Given | None = None  # the fixture that is being brought about
         self.env = Environment(self.fixture_call, case.axes, session.networks(), session.absent, check.of(session))

@@ -1,0 +1,84 @@
+"""Hosts without a laboratory, and poor ones: what the host lacks is unsupported, with its remedy, and never a failure."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from reports.common import results
+from specs.model import FAILING
+from specs.record import Record
+
+ROOT = Path(__file__).parents[2]
+FORBIDDEN = "echo 0 > /proc/sys/user/max_user_namespaces"
+UP = f"{sys.executable} -c 'import pyroute2; n = pyroute2.IPRoute(); n.link(\"set\", index=1, state=\"up\")'"
+DROP = f"{sys.executable} {Path(__file__).with_name('drop_icmp.py')}"
+FAST_OPEN = "suites/manuals/linux/TCP_FASTOPEN_CONNECT.yaml"
+
+
+class Host(NamedTuple):
+    """A setting of a host, the reason that it must give, the file of cases in which it does, and one beside it."""
+
+    setting: str
+    reason: str
+    touched: str
+    untouched: str = "suites/errors/EBADF.yaml"
+
+
+def setting(name: str, value: object) -> str:
+    return f"{UP}; echo {value} > /proc/sys/{name.replace('.', '/')}"
+
+
+HOSTS = {
+    "loopback-down": Host("true", "the host's loopback interface is down; ip link set lo up as root",
+                          "suites/errors/EISCONN.yaml"),
+    "fast-open-for-clients": Host(setting("net.ipv4.tcp_fastopen", 1), "the host has net.ipv4.tcp_fastopen=1; "
+                                  "sysctl net.ipv4.tcp_fastopen=3 as root", FAST_OPEN, "suites/errors/EISCONN.yaml"),
+    "no-fast-open": Host(setting("net.ipv4.tcp_fastopen", 0), "the host has net.ipv4.tcp_fastopen=0; "
+                         "sysctl net.ipv4.tcp_fastopen=3 as root", "suites/manuals/linux/MSG_FASTOPEN.yaml"),
+    "cookies-always": Host(setting("net.ipv4.tcp_syncookies", 2), "the host has net.ipv4.tcp_syncookies=2; "
+                           "sysctl net.ipv4.tcp_syncookies=1 as root", "suites/manuals/linux/TCP_DEFER_ACCEPT.yaml",
+                           "suites/errors/EISCONN.yaml"),
+    "short-queues": Host(setting("net.core.somaxconn", 1), "the host has net.core.somaxconn=1; "
+                         "sysctl net.core.somaxconn=4096 as root", "suites/description/threads.yaml"),
+    "few-ports": Host(setting("net.ipv4.ip_local_port_range", "40000 40010"), "the host has 11 ephemeral ports; "
+                      "sysctl net.ipv4.ip_local_port_range='32768 60999' as root", "suites/errors/EISCONN.yaml"),
+    "one-family": Host(setting("net.ipv6.bindv6only", 1), "the host has net.ipv6.bindv6only=1; "
+                       "sysctl net.ipv6.bindv6only=0 as root", "suites/description/example.yaml"),
+    "no-icmp-errors": Host(f"{UP}; {DROP}", "a packet filter of the host drops ICMP errors over loopback; "
+                           "let them pass", "suites/errors/ECONNREFUSED.yaml", "suites/errors/EISCONN.yaml"),
+}
+
+Play = Callable[..., dict[str, Record]]
+
+
+@pytest.fixture(scope="module")
+def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
+    """Plays files natively on a host with these settings and no further namespaces; case -> its record."""
+
+    def played(settings: str, *files: str) -> dict[str, Record]:
+        file = tmp_path_factory.mktemp("host") / "results.jsonl"
+        command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-ec", f'{settings}; {FORBIDDEN}; exec "$@"', "sh",
+                   sys.executable, "-m", "pytest", "-q", f"--results={file}", *files]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if not file.exists():
+            pytest.fail(ended.stdout + ended.stderr)
+        return {record.id: record for record in results.read_run(file).records}
+
+    if subprocess.run(["unshare", "--user", "--map-root-user", "--net", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this host has no namespaces in which to imitate another")
+    return played
+
+
+@pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
+def test_what_the_host_lacks_is_unsupported(host: Host, play: Play) -> None:
+    records = play(host.setting, host.touched, host.untouched)
+    assert not [(id_, record.reason) for id_, record in records.items() if record.verdict in FAILING]
+    reasons = {id_: record.reason for id_, record in records.items() if record.verdict == "unsupported"}
+    assert [id_ for id_, reason in reasons.items() if id_.startswith(host.touched) and reason == host.reason]
+    assert "conforms" in {record.verdict for id_, record in records.items() if id_.startswith(host.untouched)}
