@@ -1,10 +1,11 @@
-"""Hosts without a laboratory, and poor ones: what the host lacks is unsupported, with its remedy, and never a failure."""
+"""Poor hosts, and hosts without a laboratory: what is lacking is unsupported, with the remedy, and never a failure."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 FORBIDDEN = "echo 0 > /proc/sys/user/max_user_namespaces"
 UP = f"{sys.executable} -c 'import pyroute2; n = pyroute2.IPRoute(); n.link(\"set\", index=1, state=\"up\")'"
 DROP = f"{sys.executable} {Path(__file__).with_name('drop_icmp.py')}"
+EPOLL = ["suites/description/select.yaml", "suites/manuals/linux/epoll.yaml", "suites/manuals/linux/facilities.yaml"]
 FAST_OPEN = "suites/manuals/linux/TCP_FASTOPEN_CONNECT.yaml"
 
 
@@ -54,31 +56,67 @@ HOSTS = {
                            "let them pass", "suites/errors/ECONNREFUSED.yaml", "suites/errors/EISCONN.yaml"),
 }
 
-Play = Callable[..., dict[str, Record]]
+Play = Callable[[Sequence[str | Path], Sequence[str]], Mapping[str, Record]]
+DENY = (sys.executable, str(Path(__file__).with_name("deny.py")))
 
 
-@pytest.fixture(scope="module")
-def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
-    """Plays files natively on a host with these settings and no further namespaces; case -> its record."""
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    """Plays files natively behind the words of a command that imitates a host; case -> its record."""
 
-    def played(settings: str, *files: str) -> dict[str, Record]:
-        file = tmp_path_factory.mktemp("host") / "results.jsonl"
-        command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-ec", f'{settings}; {FORBIDDEN}; exec "$@"', "sh",
-                   sys.executable, "-m", "pytest", "-q", f"--results={file}", *files]
+    def played(host: Sequence[str | Path], files: Sequence[str]) -> Mapping[str, Record]:
+        file = tmp_path / "results.jsonl"
+        command = [*host, sys.executable, "-m", "pytest", "-q", f"--results={file}", *files]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if not file.exists():
             pytest.fail(ended.stdout + ended.stderr)
         return {record.id: record for record in results.read_run(file).records}
 
-    if subprocess.run(["unshare", "--user", "--map-root-user", "--net", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this host has no namespaces in which to imitate another")
     return played
 
 
+@pytest.fixture(scope="module")
+def namespaces() -> list[str]:
+    """The words before a command that give it a network of its own."""
+    words = ["unshare", "--user", "--map-root-user", "--net"]
+    if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this host has no namespaces in which to imitate another")
+    return words
+
+
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
-def test_what_the_host_lacks_is_unsupported(host: Host, play: Play) -> None:
-    records = play(host.setting, host.touched, host.untouched)
-    assert not [(id_, record.reason) for id_, record in records.items() if record.verdict in FAILING]
+def test_what_the_host_lacks_is_unsupported(host: Host, play: Play, namespaces: list[str]) -> None:
+    script = f'{host.setting}; {FORBIDDEN}; exec "$@"'
+    records = play([*namespaces, "sh", "-ec", script, "sh"], [host.touched, host.untouched])
+    assert not failing(records)
     reasons = {id_: record.reason for id_, record in records.items() if record.verdict == "unsupported"}
     assert [id_ for id_, reason in reasons.items() if id_.startswith(host.touched) and reason == host.reason]
     assert "conforms" in {record.verdict for id_, record in records.items() if id_.startswith(host.untouched)}
+
+
+def failing(records: Mapping[str, Record]) -> list[tuple[str, str]]:
+    return [(id_, record.reason) for id_, record in records.items() if record.verdict in FAILING]
+
+
+@pytest.mark.parametrize("errno", ["ENOSYS", "EPERM"])
+def test_facility_whose_calls_are_denied_is_not_there(errno: str, play: Play) -> None:
+    records = play([*DENY, errno, "epoll_create,epoll_create1"], EPOLL)
+    assert not failing(records)
+    reasons = {record.reason for record in records.values() if record.verdict == "unsupported"}
+    assert "the target has no facility epoll" in reasons
+
+
+def test_pair_of_sockets_that_is_denied_is_unsupported(play: Play) -> None:
+    records = play([*DENY, "EPERM", "socketpair"], ["suites/errors/EISCONN.yaml"])
+    assert not failing(records)
+    assert any("socketpair(" in record.reason for record in records.values() if record.verdict == "unsupported")
+
+
+def test_laboratory_that_cannot_be_entered_is_none(play: Play) -> None:
+    """Cases that need no network of it are played all the same."""
+    records = play([*DENY, "EPERM", "setns"], ["suites/errors/EISCONN.yaml", "suites/errors/ENETUNREACH.yaml"])
+    assert not failing(records)
+    assert "conforms" in {record.verdict for record in records.values()}
+    reasons = {record.reason for record in records.values() if record.verdict == "unsupported"}
+    assert any(re.fullmatch(r"namespaces cannot be entered \(nsenter: .*\); allow setns in the container", reason)
+               for reason in reasons)
