@@ -30,6 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not __debug__:
+        raise pytest.UsageError("python -O removes the assertions of drawn tests; run it without -O")
     drawn_anew = config.getoption("hypothesis_seed", None) is not None
     hypothesis.settings.load_profile("drawn-anew" if drawn_anew else "drawn")
     try:
