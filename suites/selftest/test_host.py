@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -96,6 +97,16 @@ def test_what_the_host_lacks_is_unsupported(host: Host, play: Play, namespaces: 
 
 def failing(records: Mapping[str, Record]) -> list[tuple[str, str]]:
     return [(id_, record.reason) for id_, record in records.items() if record.verdict in FAILING]
+
+
+def test_setting_that_cannot_be_made_in_the_laboratory_is_named(play: Play) -> None:
+    """As in a container, which has /proc/sys read-only."""
+    words = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
+    script = 'mount --bind /proc/sys /proc/sys; mount -o remount,ro,bind /proc/sys; exec "$@"'
+    records = play([*words, "sh", "-ec", script, "sh"], [FAST_OPEN, "suites/errors/EISCONN.yaml"])
+    assert not failing(records)
+    reasons = {record.reason for record in records.values() if record.verdict == "unsupported"}
+    assert "`sysctl -eqw net.ipv4.tcp_fastopen=3` is refused; mount /proc/sys writable" in reasons
 
 
 @pytest.mark.parametrize("errno", ["ENOSYS", "EPERM"])
