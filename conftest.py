@@ -9,7 +9,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from fixtures import targets
+from fixtures import host, targets
 from specs import load
 from specs.model import SpecError
 from suites import collection, drawing, recording, shares
@@ -32,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if not __debug__:
         raise pytest.UsageError("python -O removes the assertions of drawn tests; run it without -O")
+    if reason := host.raise_descriptor_limit():
+        raise pytest.UsageError(reason)
     drawn_anew = config.getoption("hypothesis_seed", None) is not None
     hypothesis.settings.load_profile("drawn-anew" if drawn_anew else "drawn")
     try:

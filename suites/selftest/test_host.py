@@ -131,3 +131,29 @@ def test_laboratory_that_cannot_be_entered_is_none(play: Play) -> None:
     reasons = {record.reason for record in records.values() if record.verdict == "unsupported"}
     assert any(re.fullmatch(r"namespaces cannot be entered \(nsenter: .*\); allow setns in the container", reason)
                for reason in reasons)
+
+
+def test_files_are_made_whatever_umask_the_caller_has(play: Play) -> None:
+    files = ["suites/description/stream.yaml", "suites/errors/EACCES.yaml"]
+    assert not failing(play(["sh", "-c", 'umask 0777; exec "$@"', "sh"], files))
+
+
+def refusal(host: Sequence[str], *arguments: str) -> str:
+    """The one line with which pytest refuses to run on a host."""
+    command = [*host, sys.executable, *arguments, "-m", "pytest", "-q", "suites/errors/EISCONN.yaml"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == pytest.ExitCode.USAGE_ERROR
+    return ended.stderr.strip()
+
+
+def test_too_few_descriptors_are_refused() -> None:
+    assert refusal(["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"]) == (
+        "ERROR: a process may have 64 descriptors here, and 256 are needed; ulimit -n 4096")
+
+
+def test_a_low_soft_limit_of_descriptors_is_raised(play: Play) -> None:
+    assert not failing(play(["sh", "-c", 'ulimit -S -n 64; exec "$@"', "sh"], ["suites/description/threads.yaml"]))
+
+
+def test_python_without_assertions_is_refused() -> None:
+    assert refusal([], "-O") == "ERROR: python -O removes the assertions of drawn tests; run it without -O"
