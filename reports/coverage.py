@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
 from reports.common import markdown, terminal
+from reports.common.peers import Peer, peers, scenarios
 from reports.common.results import plural
 from reports.common.tables import Field, Table
-from specs.peers import Peer, peers, scenarios
 
 
 def arguments(parser: ArgumentParser) -> None:

@@ -24,8 +24,8 @@ from fixtures import agent, targets, world
 from fixtures.targets import Answer
 from reports import __main__ as reports
 from reports import bugs
-from reports.common import upgrade
-from specs import baseline, grammar, load, networks, pages, peers, scenarios, schema, strict, verbs
+from reports.common import peers, upgrade
+from specs import baseline, grammar, load, networks, pages, scenarios, schema, strict, verbs
 from specs.baseline import is_observation
 from specs.model import Bug, Deviation, Entry, Step, Transcript
 from specs.networks import TABLE
@@ -109,7 +109,7 @@ def test_specs_touch_no_operating_system() -> None:
 
 # Lines that a module may have: a reader sees all of its rule at once.
 BUDGETS = {"conftest.py": 120, "suites/engine.py": 120, "specs/judge.py": 110}
-CORE = 5340  # lines; a fixture or a call that is added may raise it, what only moves may not
+CORE = 5246  # lines; a fixture or a call that is added may raise it, what only moves may not
 FUNCTION = 40  # lines
 
 

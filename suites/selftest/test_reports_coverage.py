@@ -8,8 +8,8 @@ import pytest
 
 from reports import coverage
 from reports.__main__ import main
+from reports.common import peers
 from reports.common.tables import Table
-from specs import peers
 from specs.model import SpecError
 
 SCENARIOS = ("errors/EISCONN::second-connect", "errors/EISCONN::other-address",
