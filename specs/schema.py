@@ -6,6 +6,7 @@ Of schema/scenarios.json the verbs are derived, and that a step is one of them; 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,17 @@ ABOUT = ("expect", "clause", "after", "observe")  # what a step says beside its 
 
 def derived() -> dict[Path, str]:
     """The files that hold something derived, as they are to be."""
-    inside = {ROOT / name: between((ROOT / name).read_text(encoding="utf-8"), start, end, content)
-              for name, start, end, content in (
-                  ("specs/schema/scenarios.json", '  "verbs": ', '  "given": ', steps()),
-                  ("fixtures/agent.c", "static const Verb VERBS[] = {\n", "    {NULL, NULL, NULL},\n", agent_table()),
-                  ("fixtures/platform.h", "python -m specs.schema: */\n", "/* until here */\n", network_names()),
-                  ("README.md", "<!-- verbs: python -m specs.schema -->\n", "<!-- end of verbs -->\n", reference()))}
-    return {**inside, ROOT / "fixtures" / "networks.json": networks()}
+    found = {ROOT / "fixtures" / "networks.json": networks()}
+    for name, start, end, content in (
+            ("specs/schema/scenarios.json", '  "verbs": ', '  "given": ', steps()),
+            ("fixtures/agent.c", "from specs/verbs.yaml. */\n", "static const Verb VERBS[] = {\n", agent_lacks()),
+            ("fixtures/agent.c", "static const Verb VERBS[] = {\n", "    {NULL, NULL, NULL},\n", agent_table()),
+            ("fixtures/platform.h", "the verbs that need it:\n", " * by WITHOUT_PATHS ", without()),
+            ("fixtures/platform.h", "python -m specs.schema: */\n", "/* until here */\n", network_names()),
+            ("README.md", "<!-- verbs: python -m specs.schema -->\n", "<!-- end of verbs -->\n", reference())):
+        text = found.get(ROOT / name) or (ROOT / name).read_text(encoding="utf-8")
+        found[ROOT / name] = between(text, start, end, content)
+    return found
 
 
 def between(text: str, start: str, end: str, content: str) -> str:
@@ -88,8 +93,29 @@ def agent_table() -> str:
         if verb.request is not None:
             parameters = [key + (f"={one.default or ''}" if one.optional else "") for key, one in verb.request.items()]
             words = " ".join(["name", *parameters] if verb.subject != "none" else parameters)
-            rows.append(f'    {{"{verb.name}", "{words}", do_{verb.name.replace("-", "_")}}},\n')
+            rows.append(f'    {{"{verb.name}", "{words}", {function(verb)}}},\n')
     return "".join(sorted(rows))
+
+
+def function(verb: Verb) -> str:
+    return f"do_{verb.name.replace('-', '_')}"
+
+
+def agent_lacks() -> str:
+    """Where the agent lacks a verb, it has no function."""
+    names: dict[str, list[str]] = {}
+    for verb in VERBS.values():
+        names.setdefault(verb.c_unless, []).append(f"#define {function(verb)} NULL\n")
+    return "".join(f"#if {condition}\n{''.join(of)}#endif\n" for condition, of in sorted(names.items()) if condition)
+
+
+def without() -> str:
+    """What platform.h says of each WITHOUT_…: the verbs that are left out with it."""
+    verbs: dict[str, list[str]] = {}
+    for verb in VERBS.values():
+        for name in re.findall(r"WITHOUT_\w+", verb.c_unless):
+            verbs.setdefault(name, []).append(verb.name)
+    return "".join(f" *   {name:<38} {', '.join(of)}\n" for name, of in sorted(verbs.items()))
 
 
 def reference() -> str:

@@ -52,6 +52,8 @@ class Verb:
     c: str = ""
     c_with: Mapping[str, str] = field(default_factory=dict)
     success: str = "== 0"
+    c_unless: str = ""
+    example: tuple[str, ...] = ()
 
     @property
     def takes(self) -> Operands:

@@ -26,6 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures import agent, targets
+from specs.verbs import VERBS
 
 PROGRAM = Path(agent.__file__)
 TIMEOUT_S = 20.0  # for an answer that comes at once; only a machine that hangs takes as long
@@ -303,15 +304,42 @@ def test_each_verb_answers(hand: Hand, tmp_path: Path) -> None:
     assert hand.end() == 0
 
 
-IN_PYTHON = {"declare"}  # verbs that agent.c has not; their tests are below
+# --- each verb by its row -----------------------------------------------------------------------------------
+
+AGENT_VERBS = sorted(name for name, row in VERBS.items() if row.request is not None)
+IN_PYTHON = {name for name, row in VERBS.items() if row.c_unless == "1"}
 
 
-def test_conversation_has_success_and_failure_of_every_verb() -> None:
-    succeed = {request.split()[0] for request, answer in TURNS if answer.startswith("ok")}
-    assert succeed == set(agent.VERBS) - IN_PYTHON
-    fail = {request.split()[0] for request, answer in TURNS if re.match("E|error", answer)}
-    assert fail - {"jump"} == set(agent.VERBS) - IN_PYTHON - {"dlsym", "fcntl", "sigaction"}
+def with_addresses(hand: Hand, request: str) -> str:
+    return re.sub(r"<(\w+)>", lambda name: hand.name(name[1]), request)
 
+
+@pytest.mark.parametrize("verb", AGENT_VERBS)
+def test_example_of_a_verb_succeeds_and_returns_what_its_row_has(hand: Hand, verb: str) -> None:
+    *before, last = VERBS[verb].example
+    for request in before:
+        hand.do(with_addresses(hand, request))
+    answer = hand.say(with_addresses(hand, last))
+    if answer.startswith("unsupported") and VERBS[verb].lacking:
+        return
+    assert last.split()[0] == verb
+    assert answer.split()[0] == "ok", answer
+    assert {field.partition("=")[0] for field in answer.split()[1:]} <= set(VERBS[verb].returns)
+
+
+@pytest.mark.parametrize("verb", AGENT_VERBS)
+def test_request_with_other_operands_than_its_row_has_is_refused(hand: Hand, verb: str) -> None:
+    """One operand too few, one too many, and one that the row has not."""
+    row = VERBS[verb]
+    required = [key for key, one in row.takes.items() if not one.optional]
+    names = ["name"] if row.subject != "none" else []
+    few, many = " ".join([verb, *names, *required][:-1]), " ".join([verb, *names, *row.takes, "more"])
+    for request in (*([few] if few else []), many, f"{' '.join([verb, *names, *required])} colour=red"):
+        answer = hand.say(request)
+        assert answer.startswith(f"error {verb}: ") or (answer.startswith("unsupported") and verb in IN_PYTHON), request
+
+
+# --- declare ------------------------------------------------------------------------------------------------
 
 # How a header declares connect(), and what comes of the types of POSIX and of the page. The first three are those of
 # POSIX, of the page, and of Linux 0.99 (connect(2) of 1993).

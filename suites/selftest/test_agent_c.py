@@ -20,10 +20,11 @@ from urllib.parse import quote
 import pytest
 
 from fixtures import targets
-from fixtures.agent import VERBS
 from specs import load
+from specs.verbs import VERBS
 from suites.selftest import test_agent
 from suites.selftest.test_agent import (  # noqa: F401 - collected here too, and given the hand below
+    AGENT_VERBS,
     IN_PYTHON,
     Hand,
     test_each_verb_answers,
@@ -32,8 +33,10 @@ from suites.selftest.test_agent import (  # noqa: F401 - collected here too, and
     test_end_of_input_ends_a_call_that_blocks_before_requests_that_wait,
     test_end_of_input_ends_a_call_that_waits_on_a_thread,
     test_end_of_input_ends_it,
+    test_example_of_a_verb_succeeds_and_returns_what_its_row_has,
     test_hello_has_what_there_is,
     test_other_calls_are_made_while_one_waits,
+    test_request_with_other_operands_than_its_row_has_is_refused,
     test_requests_typed_ahead_are_answered_in_order,
     test_requests_typed_ahead_are_served_after_the_end_of_input,
     test_reset_is_refused_while_a_call_blocks,
@@ -47,11 +50,13 @@ SOURCE = targets.HERE / "agent.c"
 ROOT = targets.HERE.parent
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2")
 COMPILE_S = 120.0
-LACKS = {"FILES": "open pipe unlink", "PATHS": "file mkdir mkfifo symlink chmod", "SOCKETPAIR": "socketpair",
-         "DLSYM": "dlsym", "SIGNALS": "sigaction pthread_kill", "THREADS": "connect-many pthread_join pthread_kill",
-         "SELECT": "", "AF_UNIX": ""}  # and the verbs that need it
-PATHS = {name.upper(): name for name in LACKS["PATHS"].split()}
-BARE = tuple(f"-DWITHOUT_{name}" for name in LACKS)
+PATHS = {"FILE", "MKDIR", "MKFIFO", "SYMLINK", "CHMOD"}  # what WITHOUT_PATHS is
+# WITHOUT_… -> the verbs that need what it says is not there
+NEEDS = {verb: re.findall(r"WITHOUT_(\w+)", row.c_unless) for verb, row in VERBS.items()}
+LACKS = {name: {verb for verb, needs in NEEDS.items() if name in needs}
+         for name in {"SELECT", "AF_UNIX"}.union(*NEEDS.values())}
+LACKS["PATHS"] = set().union(*(LACKS[name] for name in PATHS))
+BARE = tuple(f"-DWITHOUT_{name}" for name in sorted(LACKS.keys() - PATHS))
 
 # --- the flavours -------------------------------------------------------------------------------------------
 
@@ -640,11 +645,11 @@ def made_of(source: str, folder: Path, *options: str) -> Path:
     return program
 
 
-@pytest.mark.parametrize("lack", [*LACKS, *PATHS])
+@pytest.mark.parametrize("lack", sorted(LACKS))
 def test_it_is_built_without_what_there_is_not(lack: str, tmp_path: Path, start: Start) -> None:
     it = start(tmp_path / "in", made_of("", tmp_path, f"-DWITHOUT_{lack}"))
     verbs = dict(word.split("=", 1) for word in it.hello.split()[1:])["verbs"].split(",")
-    assert set(VERBS) - set(verbs) == {"reset", *IN_PYTHON, *(LACKS | PATHS)[lack].split()}
+    assert set(AGENT_VERBS) - set(verbs) == {"reset"} | IN_PYTHON | LACKS[lack]
     assert ("AF_UNIX" in it.hello) == (lack != "AF_UNIX")
     assert (",select," in it.hello) == (lack != "SELECT")
     it.do("socket c AF_INET SOCK_STREAM")
@@ -664,15 +669,13 @@ def test_a_port_needs_no_more_than_its_header_says(programs: Path, tmp_path: Pat
 
 
 def test_what_a_port_may_define_is_explained() -> None:
-    """Each name with a default at the end of platform.h is in the list at its head; each lack is in both headers."""
+    """Each name with a default at the end of platform.h is in the list at its head; each lack too."""
     text = (targets.HERE / "platform.h").read_text()
     head, defaults = text.partition("#ifndef CONNECT_PLATFORM_H")[0], text.partition("= defaults: ")[2]
     names = set(re.findall(r"^#ifndef (\w+)", defaults, re.MULTILINE)) | set(re.findall(r"\bOWN_\w+", defaults))
     lacks = set(re.findall(r"\bWITHOUT_[A-Z_]+", text + SOURCE.read_text()))
-    assert lacks == {f"WITHOUT_{name}" for name in [*LACKS, *PATHS]}
+    assert lacks == {f"WITHOUT_{name}" for name in LACKS}
     assert {name for name in names | lacks if name not in head} == set()
-    skeleton = (targets.HERE / "port.h").read_text()
-    assert {name for name in LACKS if f"WITHOUT_{name}" not in skeleton} == set()
 
 
 def test_the_entry_of_a_port_in_the_readme_is_one(tmp_path: Path) -> None:

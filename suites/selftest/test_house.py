@@ -109,7 +109,7 @@ def test_specs_touch_no_operating_system() -> None:
 
 # Lines that a module may have: a reader sees all of its rule at once.
 BUDGETS = {"conftest.py": 120, "suites/engine.py": 120, "specs/judge.py": 110}
-CORE = 5246  # lines; a fixture or a call that is added may raise it, what only moves may not
+CORE = 5274  # lines; a fixture or a call that is added may raise it, what only moves may not
 FUNCTION = 40  # lines
 
 
@@ -390,10 +390,13 @@ def test_node_ids_survive_a_shell_and_a_file_name() -> None:
         assert re.fullmatch(f"{file}::{name}", case.id), case.id
 
 
-def test_fixture_in_readme_is_one_of_world() -> None:
-    shown = re.search(r"```python\n(@fixture.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+@pytest.mark.parametrize(("start", "file"), [
+    ("python\n@fixture", "fixtures/world.py"), ("yaml\nshutdown:", "specs/verbs.yaml"),
+    ("python\n    @verb", "fixtures/agent.py"), ("c\nDO", "fixtures/agent.c")])
+def test_examples_in_readme_are_those_of_the_tree(start: str, file: str) -> None:
+    shown = re.search(f"```({re.escape(start)}.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert shown
-    assert shown[1] in (ROOT / "fixtures/world.py").read_text(encoding="utf-8")
+    assert shown[1].partition("\n")[2] in (ROOT / file).read_text(encoding="utf-8")
 
 
 def test_summaries_are_sentences() -> None:
