@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ import jsonschema
 
 from specs.model import BOUNDS, SYNONYMS, Allowed, seconds_of
 from specs.strict import HERE, Map, Seq, fail
+from specs.verbs import VERBS
 
 
 @cache
@@ -79,25 +80,16 @@ def message(error: Any, what: str) -> str:
     return f"{what}: {error.message}"
 
 
-@cache
-def returns(verb: str) -> Sequence[str]:
-    """The fields that a call of this verb gives back when it succeeds."""
-    return tuple(schema("scenarios")["$defs"]["verbs"].get(verb, {}).get("returns", ()))
-
-
-@cache
 def is_list_operand(verb: str, key: str) -> bool:
-    """Whether an operand is itself a list (events, flags), so that a list there is no axis."""
-    defs = schema("scenarios")["$defs"]
-    reference = defs["verbs"][verb]["properties"][key].get("$ref", "")
-    return bool(defs.get(reference.rpartition("/")[2], {}).get("type") == "array")
+    """Whether an operand of a step is itself a list (events, flags), so that a list there is no axis."""
+    operand = (VERBS[verb].step or {})[key]
+    return bool(schema("scenarios")["$defs"][operand.type].get("type") == "array")
 
 
 # --- outcomes, which scenarios expect and pages declare -----------------------------------------------------
 
 # what a platform may do and no document allows; unresolved: it has no way to what a case is about
 OBSERVED_ONLY = re.compile(r"crashed|unresolved|returned=-?\d+")
-
 
 
 def is_observed(outcome: Any) -> bool:

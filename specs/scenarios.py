@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import jsonschema
 
-from specs.grammar import canonical, check, check_fields, is_list_operand, returns, schema, validator
+from specs.grammar import canonical, check, check_fields, is_list_operand, schema, validator
 from specs.model import BOUNDS, SYNONYMS, Case, Check, Clause, Given, Step, Vocabulary, label
 from specs.schema import ABOUT
 from specs.strict import Map, Seq, display_path, fail, listed, listing, read, suggest
 from specs.verbs import VERBS
 
 AXES = ("domain", "type", "nonblocking", "facility")
+STEPS = tuple(name for name, verb in VERBS.items() if verb.step is not None)
 INTRODUCES = ("as", "peer", "thread")  # operands whose value is a new name
 # What a step `call` makes, by the value of its axis: the verb and its operands.
 CALLS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -150,13 +151,12 @@ class Reader:
         if not isinstance(entry, Map) or not entry:
             fail(self.file, line, "a step is a mapping: a verb and a name, then operands")
         verb = next(iter(entry))
-        verbs = schema("scenarios")["$defs"]["verbs"]
-        if verb not in verbs:
-            fail(self.file, line, f"no verb {verb!r}; it is one of {', '.join(verbs)}")
+        if verb not in STEPS:
+            fail(self.file, line, f"no verb {verb!r}; it is one of {', '.join(STEPS)}")
         check(self.file, entry, line, verb, validator("scenarios", "verbs", verb))
         operands = {key: value for key, value in entry.items() if key not in (verb, *ABOUT)}
         for key, value in operands.items():
-            if "items" not in verbs[verb]["properties"][key] and not is_list_operand(verb, key):
+            if not is_list_operand(verb, key):
                 self.axis(key, value, line)
         self.refer(verb, entry[verb], operands, line)
         expects = self.expects(verb, entry["expect"], entry.get("clause"), line) if "expect" in entry else []
@@ -224,7 +224,7 @@ class Reader:
         if not isinstance(outcome, Map):
             check(self.file, outcome, line, "expect", validator("scenarios", "outcome"))
             return
-        given = returns(verb)
+        given = VERBS[verb].returns
         for key in outcome:
             if key not in (*given, "errno", *BOUNDS):
                 axes = "; ".join(f"{axis}: {', '.join(map(str, values))}" for axis, values in self.axes.items())

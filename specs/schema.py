@@ -65,7 +65,6 @@ def step_of(verb: Verb, operands: Mapping[str, Operand]) -> dict[str, Any]:
         "additionalProperties": False,
         "required": [verb.name, *(key for key, one in operands.items() if not one.optional)],
         **({"oneOf": [{"required": [key]} for key in verb.one_of]} if verb.one_of else {}),
-        **({"returns": list(verb.returns)} if verb.judged else {}),
         "properties": {key: {"$ref": f"#/$defs/{type_}"} for key, type_ in types.items()},
         **({"dependentRequired": {key: [other] for key, other in verb.needs.items()}} if verb.needs else {}),
     }

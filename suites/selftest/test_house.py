@@ -109,7 +109,7 @@ def test_specs_touch_no_operating_system() -> None:
 
 # Lines that a module may have: a reader sees all of its rule at once.
 BUDGETS = {"conftest.py": 120, "suites/engine.py": 120, "specs/judge.py": 110}
-CORE = 5274  # lines; a fixture or a call that is added may raise it, what only moves may not
+CORE = 5265  # lines; a fixture or a call that is added may raise it, what only moves may not
 FUNCTION = 40  # lines
 
 
@@ -574,7 +574,7 @@ def gives(step: Step) -> bool:
     """Whether a call that succeeds gives fields."""
     if step.verb in ("fcntl", "pthread_kill"):
         return bool({"F_GETFL", "times"} & {step.operands.get("cmd"), *step.operands})
-    return bool(grammar.returns(step.verb))
+    return bool(VERBS[step.verb].returns)
 
 
 def test_no_deviation_is_a_success_without_what_came_back() -> None:
@@ -597,9 +597,9 @@ def test_every_target_has_its_platform() -> None:
 def test_matching_knows_every_field_that_verbs_give_back() -> None:
     """A field that `returns` promises and no answer holds matches nothing."""
     fields = grammar.schema("scenarios")["$defs"]["fields"]["properties"]
-    for verb, definition in grammar.schema("scenarios")["$defs"]["verbs"].items():
-        assert set(definition.get("returns", ())) <= set(fields), verb
-        for field in definition.get("returns", ()):
+    for verb, row in VERBS.items():
+        assert set(row.returns) <= set(fields) or not row.judged, verb
+        for field in row.returns if row.judged else ():
             entry = Entry("", verb, "s", "", {"ret": "ok"})
             wanted = {"enum": "chosen"}.get(next(iter(fields[field])), "x")
             assert not matches({field: wanted}, entry, Transcript([entry]))
