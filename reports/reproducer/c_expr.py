@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -17,16 +18,23 @@ CALLS = (FIXTURES / "calls.c").read_text(encoding="utf-8")  # as the agent in C 
 HELPERS = (HERE / "helpers.c").read_text(encoding="utf-8")
 
 # What a reproducer is made of, and the names that a paragraph declares, each at the start of a line.
-PARAGRAPHS = "\n\n".join([DEFAULTS, CALLS, HELPERS]).split("\n\n")
+PARAGRAPHS = tuple("\n\n".join([DEFAULTS, CALLS, HELPERS]).split("\n\n"))
 DECLARES = re.compile(r"(?m)^(?:static (?:const )?(?:struct )?\w+ \*?|typedef (?:struct )?\w+ |#define |} )(\w+)")
-DECLARED = {name: paragraph for paragraph in PARAGRAPHS for name in DECLARES.findall(paragraph)}
+
+
+@cache
+def declared(paragraphs: tuple[str, ...]) -> Mapping[str, str]:
+    """Name -> the paragraph that declares it, the last of several."""
+    return {name: paragraph for paragraph in paragraphs for name in DECLARES.findall(paragraph)}
+
 
 # No variable is called like what the language, the library or a helper calls so.
 TAKEN = re.compile("|".join([
     "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|main|register",
     "restrict|return|short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while",
     "accept|bind|chmod|close|connect|errno|fcntl|listen|mkdir|mkfifo|open|pipe|setsockopt|send|sendto|shutdown|socket",
-    "socketpair|stderr|stdin|stdout|symlink|unlink", *DECLARED, *re.findall(r"\b(\w+)\(", "\n".join(PARAGRAPHS))]))
+    "socketpair|stderr|stdin|stdout|symlink|unlink", *declared(PARAGRAPHS),
+    *re.findall(r"\b(\w+)\(", "\n".join(PARAGRAPHS))]))
 LEVELS = {"SO": "SOL_SOCKET", "TCP": "IPPROTO_TCP", "IP": "IPPROTO_IP", "IPV6": "IPPROTO_IPV6"}
 FACILITIES = ("poll", "select", "epoll", "kqueue", "ports", "devpoll")
 READY = {"input": "POLLIN", "output": "POLLOUT", "exceptional": "POLLPRI"}
@@ -166,11 +174,14 @@ def literal(text: str | bytes) -> str:
 
 def repeated(raw: bytes) -> str:
     """A text too long for a literal that begins many times with the same; else nothing."""
-    found = re.fullmatch(rb"(.{1,8}?)\1{99,}(.*)", raw, re.DOTALL) if len(raw) > LONGEST_LITERAL else None
-    if not found:
-        return ""
-    times = (len(raw) - len(found[2])) // len(found[1])
-    return f"repeated({literal(found[1])}, {times}, {literal(found[2])})"
+    text, times, rest = repeated_parts(raw) if len(raw) > LONGEST_LITERAL else (b"", 0, b"")
+    return f"repeated({literal(text)}, {times}, {literal(rest)})" if times else ""
+
+
+def repeated_parts(raw: bytes) -> tuple[bytes, int, bytes]:
+    """What a text begins with many times, how many, and what is behind; none if it does not."""
+    found = re.fullmatch(rb"(.{1,8}?)\1{99,}(.*)", raw, re.DOTALL)
+    return (found[1], (len(raw) - len(found[2])) // len(found[1]), found[2]) if found else (b"", 0, raw)
 
 
 def comment(text: str) -> str:
@@ -189,11 +200,12 @@ def words_of(paragraph: str) -> set[str]:
     return words(paragraph)
 
 
-def chosen(code: str) -> list[str]:
+def chosen(code: str, paragraphs: tuple[str, ...] = PARAGRAPHS) -> list[str]:
     """The paragraphs that the code needs, and those that they need, in the order in which they are found."""
     needed: set[str] = set()
-    left = {DECLARED[word] for word in words(code) & DECLARED.keys()}
+    known = declared(paragraphs)
+    left = {known[word] for word in words(code) & known.keys()}
     while left:
         needed |= left
-        left = {DECLARED[word] for text in left for word in words_of(text) & DECLARED.keys()} - needed
-    return [paragraph.strip("\n") for paragraph in PARAGRAPHS if paragraph in needed]
+        left = {known[word] for text in left for word in words_of(text) & known.keys()} - needed
+    return [paragraph.strip("\n") for paragraph in paragraphs if paragraph in needed]

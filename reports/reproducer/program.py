@@ -16,19 +16,23 @@ from reports.common.wording import citations, declared
 from reports.reproducer import lab_setup
 from reports.reproducer.c_expr import chosen, comment, words
 from reports.reproducer.statements import Calls
-from specs.model import Transcript
+from specs.model import Case, Transcript
 from specs.record import Record, Unreadable
 
 WIDTH = 118
 # Headers of every program, and of one that uses a name that begins so.
 HEADERS = ("errno.h", "signal.h", "stdio.h", "stdlib.h", "string.h", "sys/socket.h", "time.h", "unistd.h")
 HEADERS_OF = {
-    "arpa/inet.h": "hton|ntoh|inet_", "ctype.h": "isalnum", "dlfcn.h": "dlopen", "fcntl.h": "open|fcntl|[FO]_[A-Z]",
-    "ftw.h": "nftw", "net/if.h": "if_nametoindex", "netinet/in.h": "sockaddr_in|IPPROTO_|IP_|IPV6_",
+    "arpa/inet.h": "hton|ntoh|inet_", "ctype.h": "isalnum", "dlfcn.h": "dlopen", "err.h": r"errx?\b",
+    "errno.h": r"errno\b|E[A-Z0-9]+\b", "fcntl.h": "open|fcntl|[FO]_[A-Z]", "ftw.h": "nftw",
+    "net/if.h": "if_nametoindex", "netinet/in.h": "sockaddr_in|IPPROTO_|IP_|IPV6_|IN6",
     "netinet/tcp.h": "TCP_", "poll.h": "poll|POLL", "port.h": "port_create", "pthread.h": "pthread_",
-    "stddef.h": "offsetof", "stdint.h": "uint64_t", "sys/devpoll.h": "dvpoll", "sys/epoll.h": "epoll_",
+    "signal.h": "SIG|sig|pthread_kill", "stddef.h": "offsetof", "stdint.h": "uint64_t", "stdio.h": "printf|puts",
+    "stdlib.h": "exit|mkdtemp", "string.h": "str|mem", "sys/devpoll.h": "dvpoll", "sys/epoll.h": "epoll_",
     "sys/event.h": "kevent", "sys/ioctl.h": "ioctl", "sys/prctl.h": "prctl", "sys/select.h": "select",
-    "sys/stat.h": "mkdir|mkfifo|chmod|nftw", "sys/syscall.h": "syscall", "sys/time.h": "timeval"}
+    "sys/socket.h": "AF_|SO_|sockaddr", "sys/stat.h": "mkdir|mkfifo|chmod|nftw", "sys/syscall.h": "syscall",
+    "sys/time.h": "timeval", "sys/un.h": "sockaddr_un", "time.h": "clock_gettime|nanosleep",
+    "unistd.h": r"alarm|chdir|close|pipe|symlink|syscall|unlink"}
 MACROS = {"CALL": (2, "prints a call with its outcome; 2: the exit status if it blocks"),
           "TEST": (1, "likewise, of one that is checked"), "LOOK": (0, "likewise, of one that may do anything")}
 NEWER = {"IP_LOCAL_PORT_RANGE": 51}  # options of Linux that headers in use do not have yet
@@ -40,19 +44,14 @@ def program(record: Record, column: Column, clauses: Clauses, manuals: Sequence[
 
     Unreadable: the target could not play the case, so that there is nothing to reproduce.
     """
-    case, transcript = record.case(), record.transcript()
-    if record.verdict == "unsupported" or not transcript.entries:
-        raise Unreadable(f"{record.id}: nothing to reproduce, {record.verdict} on {column.label}: {record.reason}")
-    gone = [name for name in (*record.clauses, *case.clauses) if name not in clauses]
-    if gone:
-        raise Unreadable(f"{record.id}: no clause {gone[0]!r} any more; play it again")
+    case, transcript = reproducible(record, clauses)
     calls = Calls(case, transcript, clauses, manuals)
     enter = ["enter_folder();"] if calls.needs_folder or calls.spelling.has_path else []
     body = [*declarations(calls), "", "start();", *enter, *calls.lines, "", "finish(failures ? 1 : 0);"]
     code = "\n".join(body)
     helpers = "\n\n".join(chosen(f"{code} lost before after"))
     used = " ".join(words(f"{code} {helpers}"))
-    return template().render(
+    return template("program.c").render(
         head=list(head(record, column, clauses, transcript)), body=body, call_timeout=call_timeout(transcript),
         errnos=sorted(set(re.findall(r"(?:failed\(|errno == |_attempt == )(E[A-Z0-9]+)", code))),
         options=[(name, number) for name, number in NEWER.items() if name in words(code)],
@@ -62,11 +61,22 @@ def program(record: Record, column: Column, clauses: Clauses, manuals: Sequence[
         helpers=helpers)
 
 
+def reproducible(record: Record, clauses: Clauses) -> tuple[Case, Transcript]:
+    """The case, and what was seen of it; Unreadable: there is nothing to reproduce."""
+    case, transcript = record.case(), record.transcript()
+    if record.verdict == "unsupported" or not transcript.entries:
+        raise Unreadable(f"{record.id}: nothing to reproduce, {record.verdict} on {record.target}: {record.reason}")
+    gone = [name for name in (*record.clauses, *case.clauses) if name not in clauses]
+    if gone:
+        raise Unreadable(f"{record.id}: no clause {gone[0]!r} any more; play it again")
+    return case, transcript
+
+
 @cache
-def template() -> Template:
+def template(name: str) -> Template:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=False, undefined=StrictUndefined,  # noqa: S701 C
                               trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    return environment.get_template("program.c")
+    return environment.get_template(name)
 
 
 def call_timeout(transcript: Transcript) -> int:

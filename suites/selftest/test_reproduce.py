@@ -25,7 +25,7 @@ from fixtures import agent, lab, targets
 from reports.common import results
 from reports.common.results import Column
 from reports.html import page
-from reports.reproducer import lab_setup, statements
+from reports.reproducer import lab_setup, minimal, statements
 from reports.reproducer.c_expr import CALLS, FACILITIES, HELPERS, PARAGRAPHS, Spelling, chosen
 from reports.reproducer.program import program as c_program
 from specs import load, pages
@@ -209,9 +209,8 @@ def status_of(record: Record) -> int:
     return {"fails": 1, "crashed": 1, "conforms": 0, "recorded": 0}.get(verdict, 2)
 
 
-def differences(case: str, session: targets.Session, folder: Path, own: bool = False) -> list[str]:
-    """How the reproducer of a case differs from its transcript; skips what cannot be played here."""
-    record, column = record_of(case, session, own)
+def commands_of(record: Record) -> list[str]:
+    """The commands that make the networks of a case; skips what cannot be played here."""
     if record.verdict == "unsupported":
         pytest.skip(record.reason)
     commands = list(lab_setup.commands(record.transcript()))
@@ -220,6 +219,13 @@ def differences(case: str, session: targets.Session, folder: Path, own: bool = F
         missing = "there is no program nft"
     if missing:
         pytest.skip(missing)
+    return commands
+
+
+def differences(case: str, session: targets.Session, folder: Path, own: bool = False) -> list[str]:
+    """How the reproducer of a case differs from its transcript; skips what cannot be played here."""
+    record, column = record_of(case, session, own)
+    commands = commands_of(record)
     program = folder / re.sub(r"\W+", "-", case)[-100:]
     errors = build(c_program(record, column, clauses(), profile(record.platform).manuals), program)
     if errors:
@@ -244,6 +250,127 @@ def test_what_it_does_when_it_waits_is_what_the_transcript_says(native: targets.
     with ThreadPoolExecutor(TOGETHER) as pool:
         found = pool.map(differs, [case for case, waits in played().items() if waits])
         assert [one for several in found for one in several] == []
+
+
+# --- the minimal one ------------------------------------------------------------------------------------------
+
+
+def sample() -> list[str]:
+    """The first case of each fixture, and of each verb with these operands and options."""
+    first: dict[object, str] = {}
+    for case in house.cases():
+        for fixture in case.given:
+            first.setdefault((fixture.fixture, *map(str, fixture.operands.values())), case.id)
+        for step in case.steps:
+            words = {str(value) for key, value in step.operands.items() if key in ("option", "cmd", "facility")}
+            first.setdefault((step.verb, *sorted(step.operands), *sorted(words)), case.id)
+    return list(dict.fromkeys(first.values()))
+
+
+def minimal_of(record: Record, folder: Path, until: int | None = None) -> Path:
+    """The minimal program of a result; it compiles without a warning."""
+    program = folder / re.sub(r"\W+", "-", record.id)[-100:]
+    assert build(minimal.program(record, clauses(), profile(record.platform).manuals, until), program) == ""
+    return program
+
+
+def minimal_differs(case: str, session: targets.Session, folder: Path) -> tuple[set[str], str]:
+    """The verbs of a case, and how its minimal program ends if not as the judge says; none where it cannot be run."""
+    record, _ = record_of(case, session, own=True)
+    try:
+        commands = commands_of(record)
+        program = minimal_of(record, folder)
+    except (pytest.skip.Exception, Unreadable):
+        return set(), ""
+    *before, last = start(program, commands, session)
+    ended = subprocess.run([*before, last], capture_output=True, text=True, errors="replace", timeout=LIMIT_S,
+                           check=False)
+    wanted = status_of(record)
+    return {step.verb for step in record.steps}, "" if ended.returncode == wanted else (
+        f"{case}: {ended.returncode}, not {wanted}\n{ended.stdout}{ended.stderr}")
+
+
+@pytest.mark.skipif(bool(FILE), reason="the results of a file are reproduced with the harness")
+def test_minimal_program_ends_as_the_judge_says(native: targets.Session, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        found = list(pool.map(lambda case: minimal_differs(case, native, tmp_path), sample()))
+    assert [differs for _, differs in found if differs] == []
+    verbs = {verb for of_case, _ in found for verb in of_case}
+    assert {name for name, verb in VERBS.items() if verb.c} - verbs <= {"declare", "dlsym"}  # of libsocket
+
+
+def test_minimal_program_looks_a_function_up(tmp_path: Path) -> None:
+    record = made(("dlsym connect library=no-such", "ENXIO", "ENXIO"))
+    assert subprocess.run([minimal_of(record, tmp_path)], check=False).returncode == 0
+
+
+FAULTY = """\
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/socket.h>
+int connect(int fd, const struct sockaddr *to, socklen_t length) {
+    int (*real)(int, const struct sockaddr *, socklen_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "connect");
+    int value = real(fd, to, length);
+    if (value == -1 && errno == ECONNREFUSED)
+        errno = EHOSTUNREACH;
+    return value == -1 && errno == EISCONN ? 0 : value;
+}
+"""
+
+
+@pytest.mark.parametrize(("case", "said"), [
+    ("suites/errors/ECONNREFUSED.yaml::no-listener[inet]", "expected ECONNREFUSED (illumos.ECONNREFUSED)"),
+    ("suites/errors/EISCONN.yaml::second-connect[inet]", "expected EISCONN (illumos.EISCONN)")])
+def test_minimal_program_finds_a_fault(case: str, said: str, native: targets.Session, tmp_path: Path) -> None:
+    (tmp_path / "faulty.c").write_text(FAULTY)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "faulty.so", tmp_path / "faulty.c", "-ldl"], check=True)
+    record, _ = record_of(case, native)
+    program = minimal_of(record, tmp_path)
+    assert len(program.with_suffix(".c").read_text().splitlines()) <= 100
+    ended = [subprocess.run([*command, *start(program, [], native)], capture_output=True, text=True, check=False)
+             for command in ([], ["env", f"LD_PRELOAD={tmp_path / 'faulty.so'}"])]
+    assert [one.returncode for one in ended] == [0, 1]
+    assert said in ended[1].stderr
+    assert said not in ended[0].stderr
+
+
+def test_minimal_program_of_a_refused_connection_is_short(native: targets.Session) -> None:
+    record, _ = record_of("suites/errors/ECONNREFUSED.yaml::no-listener[inet]", native)
+    text = minimal.program(record, clauses(), profile("linux").manuals)
+    assert len(text.splitlines()) <= 60
+    assert 'strerror(error));\n    if (error != ECONNREFUSED)\n' in text
+    assert not re.search(r"error_name|static \w+ before\(|gave\(", text)
+
+
+def test_minimal_program_ends_with_the_step_that_is_asked_for() -> None:
+    record = made(PAIR, ("fcntl one F_SETFL flags=O_NONBLOCK", "ok", "ok"), ("recv one", "EAGAIN", "EAGAIN"))
+    whole, part = (minimal.program(record, clauses(), profile("linux").manuals, until) for until in (None, 1))
+    assert ("recv(" in whole, "recv(" in part) == (True, False)
+
+
+@pytest.mark.parametrize(("expect", "status"), [("blocks", 0), ("EAGAIN", 1), ("", 2)])
+def test_minimal_program_of_a_call_that_blocks(expect: str, status: int, tmp_path: Path) -> None:
+    ended = {} if expect else {"ended": ["unresolved", "recv(one) blocks"]}
+    record = made(PAIR, ("recv one", "blocks", expect), **ended)
+    assert subprocess.run([minimal_of(record, tmp_path)], check=False, timeout=LIMIT_S).returncode == status
+
+
+def test_minimal_program_takes_no_text_for_code(tmp_path: Path) -> None:
+    record = made(PAIR, ("send one data=a%25s%22%3B%0A%5C", "ok", "ok"), summary=HOSTILE, reason=HOSTILE)
+    steps = tuple(msgspec.structs.replace(one, text=HOSTILE) for one in record.steps)
+    record = msgspec.structs.replace(record, steps=steps)
+    assert subprocess.run([minimal_of(record, tmp_path)], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("request_", "why"), [
+    ("declare connect headers=sys/socket.h like=x", "its calls are made by a C compiler"),
+    ("setsockopt one SO_BINDTODEVICE value=link0", "its device is one of the laboratory"),
+    ("connect one unix:/mnt/eio/x", "its path is one of the laboratory")])
+def test_minimal_program_says_why_there_is_none(refuse: Report, tmp_path: Path, request_: str, why: str) -> None:
+    file = file_of(made(PAIR, (request_, "ok", "")), folder=tmp_path)
+    assert refuse("reproduce", file, "by-hand", "--minimal").endswith(f"by-hand: no minimal program: {why}\n")
 
 
 # --- one that departs, blocks, crashes, or has nothing to do --------------------------------------------------
