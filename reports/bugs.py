@@ -49,5 +49,6 @@ def lines() -> Iterator[str]:
 
 
 def line(bug: Bug, clauses: list[str]) -> str:
-    """`name` (status; clauses): why the platform does so."""
-    return f"`{bug.name}` ({bug.status}; {first_n(clauses, 3)}): {bug.because}"
+    """`name` (status; clauses): why the platform does so; where it is reported."""
+    reported = f"; reported: <{bug.reported}>" if bug.reported else ""
+    return f"`{bug.name}` ({bug.status}; {first_n(clauses, 3)}): {bug.because}{reported}"

@@ -268,7 +268,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Bug:
-    """One cause of what a platform does instead of what documents say. sometimes: a race decides whether it shows."""
+    """One cause of what a platform does instead of what documents say.
+
+    sometimes: a race decides whether it shows. reported: where, to those who maintain the platform.
+    """
 
     name: str
     status: str
@@ -277,6 +280,7 @@ class Bug:
     file: str
     line: int
     sometimes: bool = False
+    reported: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,7 +49,7 @@ def deviations(file: str, page: Map, known: Mapping[str, Clause]) -> Iterator[De
     """What the bugs of one page make the checks of clauses give."""
     for name, body in page.get("bugs", {}).items():
         bug = Bug(name, body["status"], body["because"], body["source"], file, page["bugs"].lines[name],
-                  "sometimes" in body)
+                  "sometimes" in body, body.get("reported", ""))
         for entry in body["shows"]:
             clauses = [key for key in entry if key not in ("in", "where")]
             if not clauses:

@@ -70,7 +70,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
 class Declared(msgspec.Struct, frozen=True):
     """What a platform's page has on a clause of a case. observed: of every check, or of each in order.
 
-    bug: its name there; older suites had none.
+    bug: its name there; older suites had none. reported: where, to those who maintain the platform.
     """
 
     clause: str
@@ -79,11 +79,13 @@ class Declared(msgspec.Struct, frozen=True):
     because: str
     source: str
     bug: str = ""
+    reported: str = ""
 
     @classmethod
     def of(cls, entry: model.Deviation) -> Declared:
         bug = entry.bug
-        return cls(entry.clause, plain(entry.observed), bug.status, bug.because, bug.source, bug.name)
+        return cls(entry.clause, plain(entry.observed), bug.status, bug.because, bug.source, bug.name,
+                   reported=bug.reported)
 
 
 class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

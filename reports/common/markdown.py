@@ -21,9 +21,9 @@ def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> Non
     for one in tables.matrix(results, clauses, results.columns, every):
         out.writelines(table(one))
     totals(results, clauses, out)
-    reasons = tables.reasons(results)
-    if reasons.rows:
-        out.writelines(table(reasons))
+    for one in (tables.reported(results), tables.reasons(results)):
+        if one.rows:
+            out.writelines(table(one))
 
 
 def summary(results: Results, clauses: Clauses, out: IO[str]) -> None:

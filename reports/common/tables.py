@@ -116,6 +116,17 @@ def remarks(results: Results, clauses: Clauses) -> Iterator[str]:
     yield CAPTION
 
 
+def reported(results: Results) -> Table:
+    """The declared bugs that show and are reported, with the platforms they are of and where they are reported."""
+    table = Table(("bug", "platform", "reported"))
+    shown = {(one.bug, record.platform, one.reported) for records in results.cases.values()
+             for record in records.values() for one in record.deviations
+             if one.reported and record.clauses.get(one.clause) == "deviates"}
+    for row_ in sorted(shown):
+        table.add(*row_)
+    return table
+
+
 def reasons(results: Results) -> Table:
     """Every reason why cases are unsupported, once, with the number of cases on each target."""
     table = Table(("unsupported, because", "cases"))

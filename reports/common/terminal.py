@@ -78,9 +78,9 @@ def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> Non
         for one in found:
             to.print(table(one, widths), "")
     totals(to, results, clauses)
-    reasons = tables.reasons(results)
-    if reasons.rows:
-        to.print("", table(reasons))
+    for one in (tables.reported(results), tables.reasons(results)):
+        if one.rows:
+            to.print("", table(one))
 
 
 def side_by_side(columns: Sequence[Column], width: int) -> Iterator[list[Column]]:

@@ -82,8 +82,9 @@ def citations(clause: Clause) -> str:
 
 
 def declared(entry: Declared) -> str:
-    """`illumos.ENOTSOCK.name: ECONNREFUSED (documented), because …; unix(7), ERRORS`."""
-    return f"{entry.clause}: {spell_declared(entry.observed)} ({entry.status}), because {entry.because}; {entry.source}"
+    """`illumos.ENOTSOCK.name: ECONNREFUSED (documented), because …; unix(7), ERRORS; reported: https://…`."""
+    text = f"{entry.clause}: {spell_declared(entry.observed)} ({entry.status}), because {entry.because}; {entry.source}"
+    return text + (f"; reported: {entry.reported}" if entry.reported else "")
 
 
 def again(case: str, target: str) -> str:

@@ -17,7 +17,7 @@ from reports.reproducer.minimal_statements import HELPERS, Statements
 from reports.reproducer.program import HEADERS_OF, NEWER, reproducible, template
 from specs.record import Record, Unreadable
 
-WIDTH = 100
+WIDTH = 80
 PARAGRAPHS = (*"\n\n".join([DEFAULTS, CALLS]).split("\n\n"), *HELPERS)
 # Requests that are beyond a program of its own.
 LEFT_OUT: Mapping[str, str] = {

@@ -1,4 +1,5 @@
-/* What a minimal reproducer has beside its calls, where its case needs it. A paragraph is taken or left as in calls.c. */
+/* What a minimal reproducer has beside its calls, where its case needs it: a
+ * paragraph is taken or left as in calls.c. Lines fit into 80 columns. */
 
 /* The alarm around a call that may block. */
 static void blocks(int number) {
@@ -41,7 +42,8 @@ static void *make(void *argument) {
     call->returned = 1;
     return NULL;
 }
-static int start(struct call *call, void *(*work)(void *), int fd, const struct sockaddr *to, socklen_t length) {
+static int start(struct call *call, void *(*work)(void *), int fd,
+                 const struct sockaddr *to, socklen_t length) {
     int error;
     call->fd = fd, call->to = to, call->length = length, call->returned = 0;
     error = pthread_create(&call->thread, NULL, work, call);
@@ -63,7 +65,7 @@ static void *make_restricted(void *argument) {
     return make(argument);
 }
 
-/* Signal the thread until its call returns, or so many times; whether it has returned. */
+/* Signal the thread until its call returns, or so many times; whether it did. */
 static int interrupt(struct call *call, int number, int times) {
     for (int sent = 0; !call->returned && (!times || sent < times); sent++) {
         pthread_kill(call->thread, number);
@@ -93,9 +95,11 @@ static void *connect_each(void *unused) {
     }
     return NULL;
 }
-static int connect_many(const struct sockaddr *to, socklen_t length, int domain, int type, int threads, int each) {
+static int connect_many(const struct sockaddr *to, socklen_t length, int domain,
+                        int type, int threads, int each) {
     pthread_t workers[256];
-    crowd.to = to, crowd.length = length, crowd.domain = domain, crowd.type = type, crowd.each = each, crowd.connected = 0;
+    crowd.to = to, crowd.length = length, crowd.domain = domain;
+    crowd.type = type, crowd.each = each, crowd.connected = 0;
     for (int i = 0; i < threads; i++)
         if (pthread_create(&workers[i], NULL, connect_each, NULL))
             return -1;
@@ -109,17 +113,18 @@ static int readable(int fd, int timeout) {
     return poll(&one, 1, timeout) > 0;
 }
 
-/* Accept what is queued, at most so many connections (-1: all), which stay open; how many. */
+/* Accept what is queued, at most so many connections (-1: all); how many. */
 static struct {
     int listener, end;
 } queued[256];
 static int taken;
 static int accept_all(int listener, int most) {
     int count = 0;
-    for (; count != most && taken < 256 && readable(listener, 0); count++, taken++) {
+    while (count != most && taken < 256 && readable(listener, 0)) {
         queued[taken].listener = listener;
         if ((queued[taken].end = accept(listener, NULL, NULL)) < 0)
             return -1;
+        count++, taken++;
     }
     return count;
 }
@@ -151,16 +156,21 @@ static int end_with_data(int listener) {
     }
 }
 
-/* Send every byte value each way; whether they arrive. A datagram socket `there`, or a listener, is only the far end. */
+/* Send every byte value each way; whether they arrive. `there` is the socket at
+ * the other end, or the listener; one for datagrams does not answer. */
 static int intact(int here, int there) {
     unsigned char up[256], down[256];
     struct sockaddr_storage peer;
     int listens = 0, type, ok;
     for (int i = 0; i < 256; i++)
         up[i] = (unsigned char)i, down[i] = (unsigned char)(255 - i);
-    if (getpeername(here, (struct sockaddr *)&peer, &(socklen_t){sizeof peer}) < 0 || send(here, up, 256, 0) != 256)
+    if (getpeername(here, (struct sockaddr *)&peer,
+                    &(socklen_t){sizeof peer}) < 0)
+        return -1; /* without a connection the waiting would have no end */
+    if (send(here, up, 256, 0) != 256)
         return -1;
-    getsockopt(there, SOL_SOCKET, SO_ACCEPTCONN, &listens, &(socklen_t){sizeof listens});
+    getsockopt(there, SOL_SOCKET, SO_ACCEPTCONN, &listens,
+               &(socklen_t){sizeof listens});
     if (listens && (there = end_with_data(there)) < 0)
         return -1;
     getsockopt(there, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type});

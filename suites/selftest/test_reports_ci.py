@@ -16,8 +16,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from reports import findings
-from reports.common import results
+from reports.common import finding, results
 from specs.record import PlayedStep, Record, decode
 from suites import progress
 from suites.items import CaseItem
@@ -53,7 +52,7 @@ def departure(ret: str, expect: Any, **fields: str) -> PlayedStep:
     (departure("EINVAL", ["EISCONN", "EALREADY"]), "wrong errno"),
 ])
 def test_kinds_of_departures(step: PlayedStep, kind: str) -> None:
-    assert findings.kind_of(step, "illumos.EISCONN") == kind
+    assert finding.kind_of(step, "illumos.EISCONN") == kind
 
 
 def declared(status: str, bug: str = "") -> Json:
@@ -74,7 +73,7 @@ def several(write: Write) -> Path:
 
 @pytest.mark.usefixtures("four_clauses")
 def test_findings_are_by_seriousness(write: Write) -> None:
-    found = findings.findings(results.gather([several(write)]))
+    found = finding.findings(results.gather([several(write)]))
     assert [(one.kind, one.clause, one.seen, len(one.cases)) for one in found] == [
         ("wrong success", "illumos.EISCONN", "ok", 1), ("wrong errno", "illumos.EISCONN", "EINVAL", 2),
         ("wrong errno", "illumos.EISCONN", "EBADF", 1), ("documented", "illumos.EISCONN", "EINVAL", 1)]
@@ -88,7 +87,7 @@ def test_bug_is_one_finding_by_its_most_serious_case(write: Write, report: Repor
                                {**declared("bug", "keeps-the-peer"), "clause": "posix.ELOOP"}]}
     file = write(result("a", "deviates", "EINVAL", **of), result("b", "deviates", "ok", **of),
                  result("c", "deviates", "EINVAL", clause="posix.ELOOP", **of), result("d", "recorded", "EBADF"))
-    (found,) = findings.findings(results.gather([file]))
+    (found,) = finding.findings(results.gather([file]))
     assert (found.name, found.kind, found.seen) == ("keeps-the-peer", "wrong success", "0")
     assert (found.clauses, len(found.cases)) == (["illumos.EISCONN", "posix.ELOOP"], 3)
     assert "### wrong success: keeps-the-peer\n" in report("findings", file)
