@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 from argparse import ArgumentParser, Namespace
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for terminals without ✓
+    gc.disable()  # a report makes millions of objects, and none is garbage before it ends
     try:
         return VERBS[options.verb].run(options) or 0
     except BrokenPipeError:
@@ -53,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Unreadable, SpecError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    finally:
+        gc.enable()
     return 0
 
 

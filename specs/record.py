@@ -109,8 +109,8 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     def __post_init__(self) -> None:
         if self.clause and self.expect is None and not self.observe:
             raise ValueError("`clause` without `expect`")
-        if not self.clause:
-            msgspec.convert(self.expect or {}, dict[str, Outcomes])  # by clause
+        if self.expect and not self.clause:
+            msgspec.convert(self.expect, dict[str, Outcomes])  # by clause
 
     @property
     def expected(self) -> Mapping[str, Any]:
