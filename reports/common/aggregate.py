@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from reports.common.results import Column, Name, Results, first_n
 from reports.common.wording import GLYPHS, observed_instead
-from specs.model import FAILING, Clause, worst
+from specs.model import Clause, worst
 from specs.record import Record
 
 Clauses = Mapping[str, Clause]
@@ -66,21 +66,6 @@ class Pair:
         if record is None or self.clause not in record.clauses:
             return None
         return record.clauses[self.clause], observed_instead(record, self.clause)
-
-    @property
-    def tested(self) -> list[tuple[str, str]]:
-        found = (self.seen(column) for column in self.records)
-        return [seen for seen in found if seen and seen[0] != "unsupported"]
-
-    @property
-    def disagrees(self) -> bool:
-        """Whether two tested targets differ in verdict or in what was observed."""
-        return len(set(self.tested)) > 1
-
-    @property
-    def fails_once(self) -> bool:
-        """Whether exactly one of several tested targets fails."""
-        return len(self.tested) > 1 and sum(verdict in FAILING for verdict, _ in self.tested) == 1
 
 
 def document_of(clause: str, clauses: Clauses) -> str:

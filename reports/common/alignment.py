@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from functools import cache
+from string import digits
 
+from specs.outcomes import address_role
 from specs.record import PlayedStep
 
 Call = tuple[str, str, int]
 
+# In the calls of fixtures: an address, and a path that ends with the number that makes it unique.
+CHOSEN = re.compile(r"\b(?:inet6?|unix|abstract):[^\s,)]+"
+                    r"|\b(?:closed|directory|fifo|file|link|loop|missing|port-|socket)\d+\b")
+
 
 def keyed(steps: Iterable[PlayedStep]) -> dict[Call, PlayedStep]:
-    """The steps by fixture, text, and number among equal ones."""
+    """The steps by fixture, text as any other run has it, and number among equal ones."""
     found: dict[Call, PlayedStep] = {}
     for step in steps:
-        key = (step.given, step.text, 0)
+        key = (step.given, shared_text(step), 0)
         while key in found:
             key = (*key[:2], key[2] + 1)
         found[key] = step
     return found
+
+
+def shared_text(step: PlayedStep) -> str:
+    """The call without ports, paths and abstract names that were chosen in this run: `connect filler inet:127.0.0.1:*`.
+
+    A scenario's own calls have none.
+    """
+    return masked(step.text) if step.given else step.text
+
+
+@cache
+def masked(text: str) -> str:
+    return CHOSEN.sub(lambda found: address_role(found[0], {}) if ":" in found[0] else found[0].rstrip(digits), text)
 
 
 def align(transcripts: Iterable[Mapping[Call, PlayedStep]]) -> dict[Call, PlayedStep]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
-import subprocess
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +13,9 @@ from typing import Any
 import pytest
 
 from reports.common import aggregate, results, terminal, wording
-from reports.html import page
 from specs.model import VERDICTS
 from specs.record import Record, decode
-from suites.selftest.written import CLAUSES, Json, Report, Write, header, result
+from suites.selftest.written import Json, Report, Write, header, result
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m|[red]`\u202e\u2028"
 
@@ -240,12 +237,6 @@ def test_clauses_of_one_check_have_cells_of_their_own() -> None:
     assert (cell_text(made), cell_text(made, "posix.ELOOP")) == ("", "EISCONN")
 
 
-def test_untested_targets_do_not_disagree(write: Write) -> None:
-    leaves = aggregate.pairs(results.gather([three_targets(write)]), CLAUSES)
-    assert [(leaf.name.scenario, leaf.name.variant, leaf.disagrees, leaf.fails_once) for leaf in leaves] == [
-        ("twice", "inet", True, False), ("twice", "inet6", True, True), ("links", "", False, False)]
-
-
 @pytest.mark.parametrize(("number", "total", "expected"), [
     (0, 0, "0%"), (0, 9, "0%"), (1, 900, "1%"), (899, 900, "99%"), (9, 9, "100%")])
 def test_percent_is_0_or_100_only_for_none_or_all(number: int, total: int, expected: str) -> None:
@@ -298,16 +289,25 @@ def test_markdown_matrix_is_tables(write: Write, report: Report) -> None:
     assert "| no AF&#95;UNIX | lwip 1 |" in out
 
 
-def page_data(page: str) -> Any:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+def page_pack(page: str, name: str) -> Any:
+    """A pack of a page, as its script inflates it."""
+    found = re.search(rf'<script type="application/octet-stream" data-pack="{name}">([A-Za-z0-9+/=]*)</script>', page)
     assert found
-    return json.loads(found[1])
+    return json.loads(zlib.decompress(base64.b64decode(found[1])))
 
 
-def page_details(page: str, case: Any) -> Any:
-    """The data that the page unpacks when a case of its index is opened."""
-    chunk = re.findall(r'<script type="text/plain" class="chunk">(.*?)</script>', page)[case["chunk"]]
-    return json.loads(zlib.decompress(base64.b64decode(chunk)))[case["id"]]
+def page_calls(page: str, case: int) -> Any:
+    """What the page inflates when a case is opened, its numbers replaced by their texts."""
+    index = page_pack(page, "index")
+    held = page_pack(page, index["scenarios"][index["cases"][case][0]]["chunk"])
+
+    def spelled(item: Any) -> Any:
+        return [spelled(one) for one in item] if isinstance(item, list) else held["texts"][item]
+
+    found = held["cases"][str(case)]
+    return {"steps": [spelled(step[:2]) for step in found["steps"]],
+            "groups": [[group[0], *spelled(group[1:5]), [seen and spelled(seen) for seen in group[5]]]
+                       for group in found["groups"]]}
 
 
 def test_html_matrix_is_one_file_that_holds_the_cases(write: Write, report: Report, tmp_path: Path) -> None:
@@ -315,41 +315,63 @@ def test_html_matrix_is_one_file_that_holds_the_cases(write: Write, report: Repo
     assert report("matrix", three_targets(write), "--format", "html", "-o", out) == ""
     page = out.read_text()
     assert not re.search(r"(src|href)=|url\(|@import", page)
-    data = page_data(page)
-    (row,) = [row for row in data["rows"] if row["case"] == 2]
-    assert [data["outcomes"][number] for number in row["seen"]] == [
+    data = page_pack(page, "index")
+    (pattern,) = [pattern for _, case, pattern in data["leaves"] if case == 2]
+    assert [data["outcomes"][number] for number in data["patterns"][pattern]] == [
         ["conforms", ""], ["deviates", "EINVAL"], ["fails", "EBADF"]]
-    _, gvisor, lwip = page_details(page, data["cases"][2])["results"]
-    assert lwip["again"] == "pytest 'suites/errors/EISCONN.yaml::twice[inet6-lwip]' --target lwip"
-    assert gvisor["deviations"] == ["illumos.EISCONN: EINVAL (bug), because it always did; a page"]
-    assert data["clauses"]["illumos.EISCONN"] == {
-        "document": "illumos", "says": "A connected stream socket fails with EISCONN.",
-        "cited": "illumos ERRORS (shall); posix-2017 connect() ERRORS (shall)"}
+    native, gvisor, lwip = page_calls(page, 2)["groups"]
+    assert [group[0] for group in (native, gvisor, lwip)] == [[0], [1], [2]]
+    assert gvisor[4] == [["", "illumos.EISCONN: EINVAL (bug), because it always did; a page"]]
+    assert lwip[5][2] == ["-1 EBADF", "fails"]
+    (clause,) = [clause for clause in data["clauses"] if clause["id"] == "illumos.EISCONN"]
+    assert (clause["says"], clause["row"]) == ("A connected stream socket fails with EISCONN.", "illumos.EISCONN")
+    assert clause["cited"][0] == ["illumos, connect(3SOCKET) ERRORS", "shall", "https://illumos.org/man/3SOCKET/connect"]
 
 
-def test_calls_of_several_targets_are_aligned(write: Write) -> None:
+def test_calls_of_several_targets_are_aligned(write: Write, report: Report) -> None:
     short, long = result("a", "crashed"), result("a", target="gvisor")
     short["steps"].pop()
     filler = long["steps"][0] | {"text": "connect(filler, peer)", "observed": {"ret": "EINPROGRESS"}}
     long["steps"][1:1] = [filler, filler]
-    gathered = results.gather([write(short, long, head=header(native="1", gvisor="2"))])
-    [chunk] = page.details(gathered, CLAUSES)
-    [case] = chunk.values()
-    assert [step["text"] for step in case["steps"]] == [
+    file = write(short, long, head=header(native="1", gvisor="2"))
+    case = page_calls(report("matrix", file, "--format", "html"), 0)
+    assert [text for text, _ in case["steps"]] == [
         "listen(peer, 1)", "connect(filler, peer)", "connect(filler, peer)", "socket(client)",
         "connect(client, peer)"]
-    native, gvisor = case["results"]
-    assert [bool(one) for one in native["observed"]] == [True, False, False, True, False]
-    assert all(gvisor["observed"])
+    native, gvisor = case["groups"]
+    assert [bool(one) for one in native[5]] == [True, False, False, True, False]
+    assert all(gvisor[5])
+
+
+def test_targets_that_did_the_same_are_one_column(write: Write, report: Report) -> None:
+    """Though ports, paths, abstract names and short times differ; a long time that does not is another outcome."""
+    def played(target: str, number: int, seconds: float = 0.0) -> Json:
+        made = result("a", target=target, names={"peer": f"inet:127.0.0.1:{number}"})
+        made["steps"][0] |= {"text": f"connect filler inet:127.0.0.1:{number} abstract:name-{number} socket{number}"}
+        made["steps"][1] |= {"observed": {"ret": "ok", "name": f"inet:127.0.0.1:{number}"}, "seconds": number / 1e6}
+        made["steps"][2] |= {"seconds": seconds}
+        return made
+
+    names = ("native", "gvisor", "lwip", "wine")
+    file = write(played("native", 4711), played("gvisor", 4712), played("lwip", 4713, 3.2), played("wine", 4714, 2.9),
+                 head=header(**dict.fromkeys(names, "1")))
+    case = page_calls(report("matrix", file, "--format", "html"), 0)
+    assert case["steps"][0][0] == "connect filler inet:127.0.0.1:* abstract:* socket"
+    assert [group[0] for group in case["groups"]] == [[0, 1], [2, 3]]
+    assert case["groups"][0][5][1:] == [["0 {name: peer}"], ["-1 EISCONN", "conforms"]]
+    assert case["groups"][1][5][2] == ["-1 EISCONN after 3 s", "conforms"]
 
 
 def test_hostile_text_is_no_markup_in_html(write: Write, report: Report) -> None:
     page = report("matrix", hostile(write), "--format", "html")
     assert not re.search("<img|\x1b|\u202e", page)
-    assert page.count("</script>") == page.count("<script") == 3
-    case = page_data(page)["cases"][0]
-    assert case["summary"] == wording.visible(HOSTILE)
-    assert HOSTILE not in str(page_details(page, case))
+    packs = re.findall(r'data-pack="(\w+)"', page)
+    assert packs == ["index", "0", "programs"]
+    assert page.count("</script>") == page.count("<script") == 1 + len(packs)
+    data = page_pack(page, "index")
+    assert data["scenarios"][0]["summary"] == wording.visible(HOSTILE)
+    for name in packs:
+        assert not re.search("\\\\u001b|\x1b|\u202e", json.dumps(page_pack(page, name), ensure_ascii=False))
 
 
 def test_hostile_text_is_no_markup_in_markdown(write: Write, report: Report) -> None:
@@ -442,25 +464,3 @@ def test_clause_that_specs_no_longer_hold_is_kept(write: Write, report: Report) 
     file = write(result("a", clause="windows.EGONE", ret="EGONE"))
     assert "windows native linux 1 1 100% · · · ·" in squeezed(report("summary", file))
     assert "windows.EGONE: not in specs" in report("explain", file, "::a")
-
-
-# --- the page in a browser ----------------------------------------------------------------------------------
-
-
-def test_page_runs_in_a_browser(write: Write, report: Report, tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no chromium on this machine")
-    page = tmp_path / "page.html"
-    report("matrix", hostile(write), three_targets(write), "--format", "html", "-o", page)
-    view = "#text=twice&verdict=fails&case=suites/errors/EISCONN.yaml::twice[inet6]"
-    seen = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--virtual-time-budget=10000",  # until the page is idle
-         f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri() + view],
-        capture_output=True, text=True, timeout=120, check=True).stdout
-    assert "1 of 3 clauses, 1 of 5 cases" in seen
-    assert re.search(r"<dialog[^>]* open", seen)
-    assert "-1 EBADF ✗ fails" in seen
-    assert "<img" not in seen

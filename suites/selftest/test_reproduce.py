@@ -24,7 +24,7 @@ import pytest
 from fixtures import agent, lab, targets
 from reports.common import results
 from reports.common.results import Column
-from reports.html import page
+from reports.html import cases
 from reports.reproducer import lab_setup, minimal, statements
 from reports.reproducer.c_expr import CALLS, FACILITIES, HELPERS, PARAGRAPHS, Spelling, chosen
 from reports.reproducer.program import program as c_program
@@ -485,15 +485,16 @@ def test_verb_writes_one_c_file(report: Report, tmp_path: Path) -> None:
     assert (tmp_path / "case.c").read_text() == text
 
 
-def test_matrix_page_has_the_program() -> None:
-    record = made(PAIR)
-    other = made(verdict="unsupported", reason="no such domain")
-    text = c_program(record, COLUMN, clauses(), profile("linux").manuals)
-    gone = Column("gone", "gone", COLUMN.target)
-    found = page.program_data({"gone": other, COLUMN.label: record}, [gone, COLUMN], clauses())
-    assert found["target"] == COLUMN.label
-    assert "\n".join(found["lines"]) == text
-    assert page.program_data({"gone": other}, [gone], clauses()) == {}
+def test_matrix_page_has_the_programs_of_departures() -> None:
+    """One for the targets that did the same in a scenario: that of its first case."""
+    failed, right = made(PAIR, verdict="fails"), made(PAIR)
+    text = c_program(failed, COLUMN, clauses(), profile("linux").manuals)
+    played = [cases.Case(number, name, [([0], one)]) for number, name, one in ((7, "a", failed), (8, "a", failed),
+                                                                               (9, "b", right))]
+    found = cases.programs(played, [COLUMN], clauses())
+    (case, lines), = found["programs"]["a"].values()
+    assert (case, list(found["programs"])) == (7, ["a"])
+    assert "\n".join(found["lines"][line] for line in lines) == text
 
 
 def test_verb_refuses_in_one_line(refuse: Report, tmp_path: Path) -> None:

@@ -1,0 +1,151 @@
+"""What the page shows of one case: the calls of each target, side by side, and C programs.
+
+Targets that did the same are one column: of 17 targets, most cases have three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import msgspec
+
+from reports.common.aggregate import Clauses
+from reports.common.alignment import Call, align, keyed, shared_text
+from reports.common.results import Column, Results
+from reports.common.wording import declared, expectation
+from reports.html.packing import Numbers
+from reports.reproducer.program import program
+from specs import load, pages
+from specs.model import SpecError
+from specs.outcomes import is_timed, normalise
+from specs.record import PlayedStep, Record, Unreadable
+from specs.words import LONG_S, spell_observed, spell_time
+
+DEPARTED = frozenset({"deviates", "crashed", "fails", "stale", "drifted"})  # what a C program is written for
+Group = tuple[list[int], Record]  # the columns that did the same, and the record of the first
+
+
+class Case(NamedTuple):
+    """number: its place among all cases; scenario: its id without the variant."""
+
+    number: int
+    scenario: str
+    groups: Sequence[Group]
+
+
+def by_file(results: Results) -> Iterator[tuple[str, list[tuple[str, Mapping[str, Record]]]]]:
+    """The cases of each scenario file, with their records by column."""
+    for file, cases in groupby(results.cases.items(), lambda item: item[0].partition("::")[0]):
+        yield file, list(cases)
+
+
+def groups(records: Mapping[str, Record], columns: Sequence[Column]) -> list[Group]:
+    """The targets that did and were judged the same, together, in the order of the columns."""
+    found: dict[tuple[Any, ...], Group] = {}
+    for number, column in enumerate(columns):
+        if record := records.get(column.label):
+            found.setdefault(likeness(record), ([], record))[0].append(number)
+    return list(found.values())
+
+
+def likeness(record: Record) -> tuple[Any, ...]:
+    """What two targets have in common that are shown as one: all that the page prints of them."""
+    calls = tuple((step.given, shared_text(step), outcome(step, record), step.verdict or tuple(step.verdicts.items()))
+                  for step in record.steps)
+    return record.verdict, record.reason, tuple(record.clauses.items()), calls, msgspec.json.encode(record.deviations)
+
+
+def outcome(step: PlayedStep, record: Record) -> str:
+    """What a call returned, as any other run has it; with its time, coarsely, where that is long or bounded.
+
+    Of a million calls most return one word, and at once.
+    """
+    seen, quick = step.observed, step.seconds < LONG_S / 10
+    if quick and len(seen) == 1:
+        return spelled(seen["ret"])
+    text = spell_observed(normalise(seen, record.names))
+    if quick:
+        return text
+    if step.seconds >= LONG_S:
+        return text + spell_time(round(step.seconds))
+    timed = any(is_timed(step.allowed(clause)) for clause in step.expected)
+    return text + spell_time(round(step.seconds, 1)) if timed else text
+
+
+@cache
+def spelled(ret: str) -> str:
+    return spell_observed({"ret": ret})
+
+
+def details(cases: Sequence[Case]) -> dict[str, Any]:
+    """The cases of one file, by number: {"texts": […], "cases": {case: {"steps": …, "groups": …}}}.
+
+    In them, every text is a number: its place in `texts`.
+    """
+    texts: Numbers[str] = Numbers()
+    made = {str(case.number): case_data(case.groups, texts) for case in cases}
+    return {"texts": list(texts.items), "cases": made}
+
+
+def case_data(found: Sequence[Group], texts: Numbers[str]) -> dict[str, Any]:
+    """steps: [text, fixture, line, [[clause, what it allows], …]]; groups: see group_data."""
+    transcripts = [keyed(record.steps) for _, record in found]
+    calls = align(transcripts)
+    steps = [[texts(key[1]), texts(step.given), step.line,
+              [[texts(clause), texts(expectation(step, clause))] for clause in step.expected]]
+             for key, step in calls.items()]
+    return {"steps": steps, "groups": [group_data(columns, record, own, list(calls), texts)
+                                       for (columns, record), own in zip(found, transcripts, strict=True)]}
+
+
+def group_data(columns: Sequence[int], record: Record, own: Mapping[Call, PlayedStep], calls: Sequence[Call],
+               texts: Numbers[str]) -> list[Any]:
+    """[columns, verdict, reason, clauses, [[bug, entry], …], observed].
+
+    observed: of each call [outcome, verdict of the first clause, …], or 0 if it was not made.
+    """
+    entries = [[texts(one.bug and f"{record.platform}/{one.bug}"), texts(declared(one))] for one in record.deviations]
+    seen = [[texts(outcome(step, record)), *(texts(step.judged.get(one, "")) for one in step.expected)]
+            if (step := own.get(key)) else 0 for key in calls]
+    return [columns, texts(record.verdict), texts(record.reason), [texts(clause) for clause in record.clauses],
+            entries, seen]
+
+
+# --- C programs ---------------------------------------------------------------------------------------------
+
+
+def programs(cases: Sequence[Case], columns: Sequence[Column], clauses: Clauses) -> dict[str, Any]:
+    """C programs, as numbers of their lines: {"lines": […], "programs": {scenario: {columns: [case, […]]}}}.
+
+    Those of departures: of each scenario and targets that did the same, that of the first case. Variants of a scenario
+    differ little, and a program takes a millisecond.
+    """
+    lines: Numbers[str] = Numbers()
+    made: dict[str, dict[str, list[Any]]] = {}
+    for case in cases:
+        for numbers, record in case.groups:
+            held, key = made.setdefault(case.scenario, {}), ",".join(map(str, numbers))
+            if key not in held and (text := c_program(record, columns[numbers[0]], clauses)):
+                held[key] = [case.number, [lines(line) for line in text.split("\n")]]
+    return {"lines": list(lines.items), "programs": {scenario: held for scenario, held in made.items() if held}}
+
+
+def c_program(record: Record, column: Column, clauses: Clauses) -> str:
+    """The program of a departure; empty for any other case, and where there is nothing to reproduce."""
+    if record.verdict in DEPARTED:
+        with suppress(Unreadable):
+            return program(record, column, clauses, manuals(record.platform))
+    return ""
+
+
+@cache
+def manuals(platform: str) -> Sequence[str]:
+    """The documents that bind a platform; none if it has no page here."""
+    try:
+        return pages.profile(platform, load.clauses()).manuals
+    except SpecError:
+        return ()

@@ -1,0 +1,156 @@
+"""What the page reads at once: rows, targets, clauses, scenarios, and the verdict and outcome of every cell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from reports.common import documents
+from reports.common.aggregate import Clauses, Pair, document_of, pairs
+from reports.common.alignment import shared_text
+from reports.common.finding import Finding, findings
+from reports.common.results import Column, Name, Results
+from reports.common.wording import GLYPHS, observed_instead
+from reports.html.packing import Numbers
+from specs.model import COMMON, SYNONYMS, VERDICTS, Clause
+from specs.record import Record
+
+PAGE = COMMON[0]  # the document under test, whose errors are a row each
+
+
+def index(results: Results, clauses: Clauses, chunk_of: Mapping[str, int]) -> dict[str, Any]:
+    """All that rows, cells and filters take. An item refers to another by its number.
+
+    leaves: [clause, case, pattern]; patterns: the outcome in each column; outcomes: [verdict, what was observed].
+    """
+    number = {case: at for at, case in enumerate(results.cases)}
+    leaves = pairs(results, clauses)
+    known = {leaf.clause: at for at, leaf in enumerate({leaf.clause: leaf for leaf in leaves}.values())}
+    outcomes: Numbers[tuple[str, str] | None] = Numbers()
+    patterns: Numbers[tuple[int, ...]] = Numbers()
+    scenarios: Numbers[tuple[str, str]] = Numbers()
+    cells = [[known[leaf.clause], number[leaf.case],
+              patterns(tuple(outcomes(seen(leaf, column)) for column in results.columns))] for leaf in leaves]
+    cases = [[scenarios(case.partition("[")[0].partition("::")[::2]), Name.of(case).variant] for case in results.cases]
+    return {
+        "verdicts": VERDICTS, "glyphs": GLYPHS,
+        "columns": [column_data(column, results) for column in results.columns],
+        "clauses": [clause_data(name, clauses) for name in known],
+        "scenarios": scenario_data(results, list(scenarios.items), chunk_of),
+        "documents": ordered_documents(clauses),
+        "cases": cases, "outcomes": list(outcomes.items), "patterns": list(patterns.items), "leaves": cells,
+        "bugs": [bug_data(one, results, known, number) for one in findings(results)],
+    }
+
+
+def seen(leaf: Pair, column: Column) -> tuple[str, str] | None:
+    """The verdict of a cell and what was returned, if the clause's id does not say it; None if it was not played."""
+    record = leaf.records.get(column.label)
+    verdict = record and record.clauses.get(leaf.clause)
+    if not record or not verdict:
+        return None
+    if verdict == "conforms":
+        return verdict, other_errno(record, leaf.clause)
+    return verdict, observed_instead(record, leaf.clause)
+
+
+def other_errno(record: Record, clause: str) -> str:
+    """What a check of an error's clause returned that conforms, but is another errno than that of the clause's id."""
+    named = errno_of(clause)
+    if not named:
+        return ""
+    rets = (step.ret for step in record.steps if clause in step.judged)
+    return next((ret for ret in rets if ret.startswith("E") and ret != named), "")
+
+
+@cache
+def errno_of(clause: str) -> str:
+    """The errno that a clause's id names: EISCONN of illumos.EISCONN; empty if it names none."""
+    topic = clause.split(".")[1] if "." in clause else ""
+    return SYNONYMS.get(topic, topic) if topic.isupper() and topic.startswith("E") else ""
+
+
+# --- Rows ---------------------------------------------------------------------------------------------------
+
+
+def row_of(name: str, clauses: Clauses) -> tuple[str, str]:
+    """Key and title of the row that a clause is in.
+
+    Of the document under test, each error has a row, `illumos.EISCONN`, and each topic, `illumos.datagram`; of any
+    other document all clauses are in one.
+    """
+    document = document_of(name, clauses)
+    if document != PAGE or "." not in name:
+        return document, documents.DOCUMENTS[document].title if document in documents.DOCUMENTS else document
+    topic = ".".join(name.split(".")[:2])
+    key = name if errno_of(name) and topic not in clauses else topic
+    return key, key.removeprefix(f"{PAGE}.")
+
+
+def ordered_documents(clauses: Clauses) -> list[str]:
+    """The document under test, the other general one, manuals, and surveys."""
+    every = dict.fromkeys(one.cited[0].document for one in clauses.values())
+    return [*COMMON[:-1], *sorted(every.keys() - set(COMMON)), COMMON[-1]]
+
+
+def clause_data(name: str, clauses: Clauses) -> dict[str, Any]:
+    known, (row, title) = clauses.get(name), row_of(name, clauses)
+    return {"id": name, "row": row, "title": title, "document": document_of(name, clauses), "errno": errno_of(name),
+            "says": known.says if known else "not in specs",
+            "cited": [[documents.passage(one), one.force, documents.url(one)] for one in citations(known)]}
+
+
+def citations(clause: Clause | None) -> Sequence[Any]:
+    return clause.cited if clause else ()
+
+
+# --- Targets ------------------------------------------------------------------------------------------------
+
+# The parts of a target's bar, in this order, by the verdict of a case.
+PARTS = {"conforms": "conforms", "deviates": "", "crashed": "fails", "fails": "fails", "stale": "fails",
+         "drifted": "fails", "recorded": "recorded", "unresolved": "not tested", "unsupported": "not tested"}
+
+
+def column_data(column: Column, results: Results) -> dict[str, Any]:
+    """A target, and the number of its cases in each part of its bar."""
+    played = [records[column.label] for records in results.cases.values() if column.label in records]
+    runs = [run for run in results.runs if run.header.targets.get(column.name) == column.target]
+    return {"label": column.label, "name": column.name, "platform": column.target.platform,
+            "version": column.target.version, "parts": Counter(map(part_of, played)),
+            "verdicts": Counter(record.verdict for record in played),
+            "started": max((run.header.started for run in runs), default="")}
+
+
+def part_of(record: Record) -> str:
+    """The part of the bar in which a case counts; where it deviates, the most serious status of what is declared."""
+    statuses = {entry.status for entry in record.deviations}
+    return PARTS[record.verdict] or next((one for one in ("bug", "documented", "choice") if one in statuses), "bug")
+
+
+# --- Scenarios and bugs -------------------------------------------------------------------------------------
+
+
+def scenario_data(results: Results, names: Sequence[tuple[str, str]],
+                  chunk_of: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Every scenario: its file, name, line, summary, and the texts of its calls, in which the page searches."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    calls: dict[tuple[str, str], dict[str, None]] = {}
+    for case, records in results.cases.items():
+        file, _, name = case.partition("[")[0].partition("::")
+        first = next(iter(records.values()))
+        found.setdefault((file, name), {"file": file, "name": name, "chunk": chunk_of[file], "line": first.line,
+                                        "summary": first.summary})
+        calls.setdefault((file, name), {}).update((shared_text(step), None) for step in first.steps)
+    return [found[key] | {"calls": list(calls[key])} for key in names]
+
+
+def bug_data(one: Finding, results: Results, known: Mapping[str, int], number: Mapping[str, int]) -> dict[str, Any]:
+    """A bug of a page, or an undeclared departure, with the case that shows it best."""
+    at = {column.label: place for place, column in enumerate(results.columns)}
+    return {"name": one.name, "platform": one.platform, "kind": one.kind, "seen": one.seen, "clause": known[one.clause],
+            "clauses": [known[clause] for clause in one.clauses], "cases": [number[case] for case in one.cases],
+            "example": number[one.example.id], "on": at[one.column.label],
+            **({"status": one.declared.status, "because": one.declared.because, "source": one.declared.source,
+                "reported": one.declared.reported} if one.declared else {})}
