@@ -38,6 +38,22 @@ def flood(text: str) -> NoReturn:
         write(text * 1000)
 
 
+def talk() -> None:
+    """Write more to standard error than any pipe holds."""
+    for _ in range(300):
+        sys.stderr.write("x" * 9999 + "\n")
+    sys.stderr.write("and an end\n")
+    sys.stderr.flush()
+
+
+def fork() -> None:
+    """Leave a process that does not end by itself."""
+    if os.fork() == 0:
+        with Path(sys.argv[2]).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        hang()
+
+
 def honest(request: str, connected: bool) -> str:
     """The answer of a system on which all is well."""
     verb, _, _ = request.partition(" ")
@@ -66,6 +82,13 @@ WAYS: dict[str, Callable[[str, bool], str]] = {
     "crashes-later": lambda request, connected: die(4, "panic") if connected else honest(request, connected),
     "floods": lambda request, connected: flood("x"),
     "floods-lines": lambda request, connected: flood("ok\n"),
+    "escapes": lambda request, connected: "unsupported \x1b[31mred\x07 " + "x" * 1000,
+    "escapes-in-error": lambda request, connected: "error \x1b]0;title\x07",
+    "escapes-in-panic": lambda request, connected: die(8, "panic: \x1b[2J"),
+    "long-errno": lambda request, connected: "E" + "X" * 100,
+    "other-letters": lambda request, connected: "E\N{CYRILLIC CAPITAL LETTER A}",
+    "talks": lambda request, connected: talk() or honest(request, connected),  # type: ignore[func-returns-value]
+    "forks": lambda request, connected: fork() or honest(request, connected),  # type: ignore[func-returns-value]
     "no-line": lambda request, connected: write("ok") or hang(),  # type: ignore[func-returns-value]
 }
 RESETS: dict[str, Callable[[], str]] = {"dies-at-reset": lambda: die(5, "double free"), "keeps": lambda: "EBUSY"}
@@ -76,6 +99,10 @@ HELLOS: dict[str, Callable[[], str]] = {
     "terse": lambda: "hello protocol=3 system=Toy\n",
     "newer": lambda: HELLO.replace("protocol=3", "protocol=4") + "\n",
     "floods-first": lambda: flood("x"),
+    "answers-nothing": lambda: write(HELLO + "\n") or hang(),  # type: ignore[func-returns-value]
+    "networks-of-rubbish": lambda: HELLO + " networks=%7B%7D%7D\n",
+    "networks-of-numbers": lambda: HELLO + " networks=%7B%22route%22%3A1%7D\n",
+    "colours": lambda: HELLO.replace("=Toy", "=%1B%5B31mToy") + "\n",
 }
 
 

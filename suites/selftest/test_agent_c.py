@@ -889,4 +889,4 @@ def test_native_names_come_with_an_errno(tmp_path: Path) -> None:
     script = f"echo '{hello}'; read line; echo EAGAIN native=WSAEWOULDBLOCK"
     it = targets.Agent(["sh", "-c", script], {}, str(tmp_path), 20.0)
     assert it.call("connect c").observed() == {"ret": "EAGAIN", "native": "WSAEWOULDBLOCK"}
-    it.close()
+    it.end()

@@ -234,7 +234,7 @@ def test_a_request_that_is_lost_is_named_with_what_came_instead(fault: str, tmp_
         with pytest.raises(check.Lost) as lost:
             check.exchange_requests(agent, 9)
     finally:
-        agent.close()
+        agent.end()
     assert str(lost.value).startswith(f"request 3 of 9 {FAULTS[fault]}")
 
 

@@ -72,7 +72,7 @@ def composer(tmp_path: Path) -> Iterator[Composer]:
     command = [sys.executable, "-I", "-S", str(targets.HERE / "agent.py")]
     agent = Agent(command, {}, str(tmp_path), TIMEOUT_S)
     yield Composer(agent)
-    agent.close()
+    agent.end()
 
 
 def say(composer: Composer, request: str, timeout: float = TIMEOUT_S) -> str:

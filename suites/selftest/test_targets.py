@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -74,9 +75,13 @@ def start(log: Path) -> Iterator[Start]:
     for session in sessions:
         session.close()
         assert not session.cleanup_process or not Path(session.folder).exists()
-    for pid in pids(log):
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+    assert not [pid for pid in pids(log) if runs(pid)]
+
+
+def runs(pid: int) -> bool:
+    """Whether a process has not ended; one that has may still wait for init to notice."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(state.strip()) and not state.startswith("Z")
 
 
 def pids(log: Path) -> list[int]:
@@ -116,6 +121,13 @@ def run(session: Session, played: Case, own: bool = False) -> Record:
         ("crashes-later", "crashed", r"connect\(bad, peer\): the agent died \(status 4: panic\)"),
         ("dies-at-reset", "crashed", r"reset: the agent died \(status 5: double free\)"),
         ("keeps", "conforms", ""),
+        ("escapes", "unsupported", r"\\x1b\[31mred\\x07 x{390}…"),
+        ("escapes-in-error", "unresolved", r"'socket bad AF_INET SOCK_STREAM': \\x1b\]0;title\\x07"),
+        ("escapes-in-panic", "crashed", r"socket bad .*: the agent died \(status 8: panic: \\x1b\[2J\)"),
+        ("long-errno", "crashed", r"socket bad .*was answered by 'EX{79}…', which is no answer .*"),
+        ("other-letters", "crashed", r"socket bad .*was answered by 'E\N{CYRILLIC CAPITAL LETTER A}', which .*"),
+        ("talks", "conforms", ""),
+        ("forks", "conforms", ""),
     ],
 )
 def test_misbehaviour_is_found_out_and_the_run_goes_on(start: Start, way: str, verdict: str, reason: str) -> None:
@@ -181,12 +193,51 @@ def test_cases_that_wait_have_agents_apart(start: Start, log: Path) -> None:
     assert len(set(pids(log))) == 2
 
 
+def test_target_that_answers_nothing_is_given_up(start: Start, log: Path) -> None:
+    session = start("answers-nothing", call_timeout=0.2)
+    reasons = [run(session, GOOD).reason for _ in range(targets.FUTILE + 2)]
+    given_up = "no new agent: the target is given up after 3 agents in a row: no answer within 0.2 s"
+    assert reasons == ["socket peer AF_INET SOCK_STREAM blocks"] * targets.FUTILE + [given_up] * 2
+    assert len(pids(log)) == targets.FUTILE
+
+
+def test_one_agent_that_answers_keeps_the_target(start: Start) -> None:
+    session = start("hangs", call_timeout=0.2)
+    for _ in range(targets.FUTILE + 1):
+        assert run(session, BAD).verdict == "unresolved"
+    assert run(session, GOOD).verdict == "conforms"
+
+
+def test_request_that_is_not_read_does_not_block(start: Start) -> None:
+    session = start("answers-nothing", call_timeout=0.2)
+    with session.agent() as agent:
+        assert agent.call(f"socket {'x' * (1 << 20)}").ret == "blocks"
+
+
+def test_hello_cannot_colour_a_terminal(start: Start) -> None:
+    session = start("colours")
+    session.open()
+    assert session.hello["system"] == "\\x1b[31mToy"
+
+
+def test_what_an_agent_says_beside_its_answers_is_bounded(start: Start) -> None:
+    session = start("talks")
+    with session.agent() as agent:
+        for _ in range(3):
+            assert agent.call("socket bad AF_INET SOCK_STREAM").ok
+        agent.end()
+        assert len(agent.said) <= targets.STDERR_LIMIT
+        assert agent.stderr_tail() == "and an end"
+
+
 # --- targets that cannot be started -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("way", "reason"), [
     ("leaves", "no hello came but nothing; no such kernel"), ("rude", "no hello came but 'welcome to toy'"),
     ("terse", "its hello lacks release, machine, implementation, verbs, domains, facilities"),
+    ("networks-of-rubbish", "its hello has networks='{}}': JSON is malformed: trailing characters (byte 3)"),
+    ("networks-of-numbers", "its hello has networks='{\"route\":1}': Expected `object`, got `int` - at `$[...]`"),
     ("newer", "it speaks protocol 4, this suite 3"), ("floods-first", f"no hello came but '{'x' * 80}…'"),
 ])
 def test_target_that_greets_wrongly_is_unsupported(start: Start, way: str, reason: str) -> None:
