@@ -268,10 +268,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Bug:
-    """One cause of what a platform does instead of what documents say.
-
-    sometimes: a race decides whether it shows. reported: where, to those who maintain the platform.
-    """
+    """One cause of what a platform does instead of what documents say. sometimes: a race decides whether it shows."""
 
     name: str
     status: str
@@ -280,7 +277,7 @@ class Bug:
     file: str
     line: int
     sometimes: bool = False
-    reported: str = ""
+    reported: str = ""  # the address of the report to those who maintain the platform
 
 
 @dataclass(frozen=True, eq=False)
