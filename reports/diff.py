@@ -37,11 +37,13 @@ def kinds(text: str) -> tuple[str, ...]:
 
 
 def run(options: Namespace) -> int:
-    """0, or 1 when there is a difference of a kind that --fail-on names."""
+    """0, or 1 when there is a difference of a kind that --fail-on names; a target that is lost is untested."""
     old, new = gather([options.old]), gather([options.new])
     compared = [Comparison.of(old, before, new, after) for before, after in paired(old, new)]
     FORMATS[options.format](old, new, compared, sys.stdout)
-    return int(any(one.kind in options.fail_on for comparison in compared for one in comparison.differences))
+    kinds_ = {one.kind for comparison in compared for one in comparison.differences}
+    kinds_ |= {"untested"} if lost(old, compared) else set()
+    return int(not kinds_.isdisjoint(options.fail_on))
 
 
 # --- What differs -------------------------------------------------------------------------------------------
@@ -121,6 +123,14 @@ def by_place(results: Results) -> dict[tuple[str, str, str], Column]:
     return found
 
 
+def lost(old: Results, compared: Compared) -> list[str]:
+    """The targets of the old run that the new one has not: `netbsd: untested, it is not in the new run; 3903 cases`."""
+    kept = {one.old.label for one in compared}
+    return [f"{column.label}: untested, it is not in the new run; "
+            f"{plural(sum(column.label in records for records in old.cases.values()), 'case')}"
+            for column in old.columns if column.label not in kept]
+
+
 def changes(kind: str, old: Record | None, new: Record | None) -> tuple[Change, ...]:
     """What the difference consists of; all clauses if none has changed."""
     if kind == "probe" and old and new:
@@ -165,14 +175,14 @@ def field(one: Seen) -> Field:
 
 def sides(old: Results, new: Results, compared: Compared) -> Iterator[str]:
     """What is compared, and what a reader must know before any figure."""
-    paired_ = {column.label for one in compared for column in (one.old, one.new)}
+    paired_ = {one.new.label for one in compared}
     for side, results in (("old", old), ("new", new)):
         yield from (f"{side}: {note}" for note in results.notes)
         for one in results.runs if len(results.runs) == 1 else ():
             yield f"{side}: {one.file}, {one.header.started}, suite {one.header.suite.revision}"
-        alone = [column.label for column in results.columns if column.label not in paired_]
-        if alone:
-            yield f"only in {side}: {', '.join(alone)}"
+    alone = [column.label for column in new.columns if column.label not in paired_]
+    if alone:
+        yield f"only in new: {', '.join(alone)}"
     if len(old.runs) == len(new.runs) == 1:
         before, after = (flat(one.runs[0].header.environment) for one in (old, new))
         yield from (f"{key}: {before.get(key, 'unknown')} before, {after.get(key, 'unknown')} after"
@@ -198,6 +208,8 @@ def as_text(old: Results, new: Results, compared: Compared, out: IO[str]) -> Non
     to = terminal.console(out)
     for line in sides(old, new, compared):
         terminal.say(to, line, "dim")
+    for line in lost(old, compared):
+        terminal.say(to, line, "bold")
     for comparison in compared:
         terminal.say(to, title(comparison), "bold")
         for kind, found in by_kind(comparison):
@@ -213,6 +225,7 @@ def as_text(old: Results, new: Results, compared: Compared, out: IO[str]) -> Non
 
 def as_markdown(old: Results, new: Results, compared: Compared, out: IO[str]) -> None:
     out.writelines(f"> {markdown.plain(line)}\n>\n" for line in sides(old, new, compared))
+    out.writelines(f"\n**{markdown.plain(line)}**\n" for line in lost(old, compared))
     for comparison in compared:
         out.write(f"\n**{markdown.plain(title(comparison))}**\n\n")
         for kind, found in by_kind(comparison):
@@ -225,8 +238,8 @@ def as_markdown(old: Results, new: Results, compared: Compared, out: IO[str]) ->
 
 
 def as_json(old: Results, new: Results, compared: Compared, out: IO[str]) -> None:
-    """Of each pair of columns, the counts by kind and the changes of each case."""
-    made = {"notes": list(sides(old, new, compared)), "compared": [
+    """The targets that are lost; of each pair of columns, the counts by kind and the changes of each case."""
+    made = {"notes": list(sides(old, new, compared)), "lost": lost(old, compared), "compared": [
         {"old": one.old.label, "new": one.new.label, "same": one.same,
          "counts": Counter(difference.kind for difference in one.differences),
          "differences": [{"kind": difference.kind, "case": difference.case, "changes": [

@@ -204,8 +204,19 @@ def test_two_targets_of_one_file(write: Write, report: Report) -> None:
 
 def test_targets_of_one_name_are_compared(write: Write, report: Report) -> None:
     out = report("diff", two_targets(write), write(result("a"), name="new"))
-    assert "only in old: gvisor" in out
+    assert "gvisor: untested, it is not in the new run; 1 case\n" in out
     assert "native: no difference; 1 case the same" in out
+
+
+def test_target_that_is_lost_is_untested(write: Write, report: Report) -> None:
+    both, one = two_targets(write), write(result("a"), name="new")
+    for kinds, code in (("untested", 1), ("regressed,untested", 1), ("regressed", 0)):
+        report("diff", both, one, "--fail-on", kinds, code=code)
+    report("diff", one, both, "--fail-on", "untested")
+    found = json.loads(report("diff", both, one, "--format", "json"))
+    assert found["lost"] == ["gvisor: untested, it is not in the new run; 1 case"]
+    markdown = report("diff", both, one, "--format", "markdown")
+    assert "\n**gvisor: untested, it is not in the new run; 1 case**\n" in markdown
 
 
 def test_folders_are_compared_target_by_target(write: Write, report: Report, tmp_path: Any) -> None:
