@@ -1,4 +1,4 @@
-"""Recorded transcripts judged again, by the page of another platform or by one document alone."""
+"""Recorded transcripts judged again, by the page of another platform or by one document alone; what fails by it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def run(options: Namespace) -> None:
             write(again, out)
     else:
         terminal.summary(merge((again,)), standard.clauses, sys.stdout)
+        terminal.failing(merge((again,)), standard.clauses, sys.stdout)
 
 
 @dataclass(frozen=True)

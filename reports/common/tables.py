@@ -75,6 +75,18 @@ def row(name: Field, members: Sequence[Pair], columns: Sequence[Column]) -> tupl
     return (name, Field(str(len(members))), *(Field(one.text, one.verdict) for one in cells))
 
 
+def failing(results: Results, clauses: Clauses) -> Table:
+    """The clauses that fail, with the number of cases that do, and what was observed instead."""
+    table = Table(("fails", "target", "cases", "observed"), frozenset({"cases"}))
+    for clause, members in by_clause(pairs(results, clauses)):
+        for column in results.columns:
+            one = cell(members, column.label)
+            if GROUPS.get(one.verdict) == "fails" and one.counts:
+                cases = f"{one.counts[one.verdict]} of {sum(one.counts.values())}"
+                table.add(Field(clause, one.verdict), column.label, cases, ", ".join(one.observed_instead))
+    return table
+
+
 def targets(results: Results) -> Table:
     """The number of cases of each target, by verdict."""
     counts = totals(results)

@@ -111,6 +111,13 @@ def summary(results: Results, clauses: Clauses, out: IO[str]) -> None:
     totals(to, results, clauses)
 
 
+def failing(results: Results, clauses: Clauses, out: IO[str]) -> None:
+    """Write the clauses that fail."""
+    found = tables.failing(results, clauses)
+    if found.rows:
+        console(out).print("", table(found))
+
+
 def totals(to: Console, results: Results, clauses: Clauses) -> None:
     to.print(table(tables.targets(results)), "")
     to.print(table(tables.documents(results, clauses)), "")

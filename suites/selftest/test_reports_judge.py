@@ -122,6 +122,8 @@ def test_summary_of_another_judgement(write: Write, report: Report, tmp_path: Pa
     assert f"judged again by document posix-2017: {file}" in out.replace("\n", " ")
     assert re.search(r"^native +2 +1 +1$", out, re.MULTILINE)
     assert "illumos  " not in out
+    assert re.search(r"^illumos.EISCONN +native +1 of 2 +EINVAL *$", out, re.MULTILINE)
+    assert "EACCES" not in out
     assert report("judge", file, "--document", "illumos", "-o", tmp_path / "again") == ""
     again = results.read(tmp_path / "again")
     assert [record.verdict for record in again.records] == ["fails", "conforms", "conforms"]
