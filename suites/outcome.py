@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,14 +22,22 @@ class UnexpectedVerdict(Exception):
 
 
 def attach(item: pytest.Item, records: list[Record]) -> None:
-    """Leave an item's records to its report, and to `--junitxml` the verdicts: the worst, and that of each clause."""
+    """Leave an item's records to its report, and to `--junitxml` verdicts, the worst and each clause's, and bugs."""
     item.stash[RECORDS] = records
     clauses: dict[str, list[str]] = {}
     for record in records:
         for clause, verdict in record.clauses.items():
             clauses.setdefault(clause, []).append(verdict)
     item.user_properties[:] = [("verdict", worst([record.verdict for record in records])),
-                               *((clause, worst(verdicts)) for clause, verdicts in clauses.items())]
+                               *((clause, worst(verdicts)) for clause, verdicts in clauses.items()),
+                               *(("bug", name) for name in {one: "" for record in records for one in bugs(record)})]
+
+
+def bugs(record: Record) -> Iterator[str]:
+    """`NAME: CLAUSE` of each bug that shows; of what no bug declares the verdict, `fails: illumos.EISCONN`."""
+    for clause, verdict in record.clauses.items():
+        names = [one.bug for one in record.deviations if one.clause == clause] if verdict == "deviates" else [verdict]
+        yield from (f"{name}: {clause}" for name in names if verdict in ("deviates", *FAILING))
 
 
 def raise_outcome(record: Record, allow_drift: bool = False) -> None:
