@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -20,6 +22,7 @@ from reports.common import finding, results
 from specs.record import PlayedStep, Record, decode
 from suites import progress
 from suites.items import CaseItem
+from suites.selftest import faulty
 from suites.selftest.test_reports import HOSTILE, hostile, three_targets
 from suites.selftest.written import Json, Report, Write, header, result
 from suites.selftest.written import write as write_file
@@ -206,14 +209,27 @@ def test_summary_in_markdown(write: Write, report: Report) -> None:
 # --- pytest's own JUnit file --------------------------------------------------------------------------------
 
 
+def properties(folder: Path, case: str, *arguments: str) -> list[tuple[str, str]]:
+    """Those of the only case of a run in the JUnit file, with their values."""
+    subprocess.run([sys.executable, "-m", "pytest", "-q", case, f"--results={folder / 'r.jsonl'}",
+                    f"--junitxml={folder / 'r.xml'}", *arguments], cwd=ROOT, capture_output=True, check=False)
+    (found,) = ET.parse(folder / "r.xml").iter("testcase")
+    return [(one.get("name", ""), one.get("value", "")) for one in found.iter("property")]
+
+
 def test_junit_has_verdicts_and_clauses(tmp_path: Path) -> None:
-    script("run", sys.executable, "native", "selftest", "-k", "second-connect[inet-native]",
-           "--results", tmp_path / "r.jsonl", "--junitxml", tmp_path / "r.xml").check_returncode()
-    (case,) = ET.parse(tmp_path / "r.xml").iter("testcase")
-    assert {one.get("name"): one.get("value") for one in case.iter("property")} == {
-        "verdict": "conforms", "illumos.stream.connects": "conforms", "illumos.EISCONN": "conforms"}
-    (record,) = results.read(tmp_path / "r.jsonl").records
-    assert record.verdict == "conforms"
+    assert properties(tmp_path, "suites/errors/EISCONN.yaml::second-connect[inet-native]") == [
+        ("verdict", "conforms"), ("illumos.stream.connects", "conforms"), ("illumos.EISCONN", "conforms")]
+
+
+def test_junit_has_the_bugs_that_a_case_shows(tmp_path: Path) -> None:
+    case = "suites/errors/ENOTSOCK.yaml::name-is-no-socket[stream-file-native]"
+    assert properties(tmp_path, case)[-1] == (
+        "bug", "path-that-is-no-socket-is-refused-like-one-without: illumos.ENOTSOCK.name")
+    (tmp_path / "targets.yaml").write_text(faulty.target("layer", "other-errno"))
+    found = properties(tmp_path, case.replace("native", "layer"), "--target=layer",
+                       f"--targets={tmp_path / 'targets.yaml'}")
+    assert ("bug", "fails: illumos.ENOTSOCK.name") in found
 
 
 # --- progress -----------------------------------------------------------------------------------------------
@@ -304,12 +320,27 @@ def test_report_makes_page_badges_and_summary(tmp_path: Path) -> None:
     summary, site = tmp_path / "summary.md", tmp_path / "site"
     ended = script("report", sys.executable, new, old, site, GITHUB_STEP_SUMMARY=str(summary), PAGE="https://a.org")
     assert (ended.returncode, ended.stderr) == (1, "")
-    assert sorted(path.name for path in site.iterdir()) == ["index.html", "linux.json", "linux.jsonl"]
+    assert sorted(path.name for path in site.iterdir()) == ["findings.md", "index.html", "linux.json", "linux.jsonl"]
     assert json.loads((site / "linux.json").read_text())["color"] == "red"
     text = summary.read_text()
     assert "[Every case, on every system](https://a.org)" in text
     order = [text.index(part) for part in ("native: 1 regressed", "| errors/EISCONN::a | 1 |", "| target | cases |")]
     assert order == sorted(order)
+
+
+def test_report_fails_where_a_machine_has_no_results(tmp_path: Path) -> None:
+    """Of three machines before, two are left, in which nothing has changed."""
+    for name, systems in (("old", ("Linux", "NetBSD", "SunOS")), ("new", ("Linux", "SunOS"))):
+        (tmp_path / name).mkdir()
+        for system in systems:
+            head = header(native="6.18.44")
+            head["targets"]["native"]["hello"]["system"] = system
+            head["targets"]["native"]["platform"] = system.lower()
+            write_file(tmp_path / name / f"{system}.jsonl", result("a") | {"platform": system.lower()}, head=head)
+    folders = [tmp_path / name for name in ("new", "old", "site")]
+    ended = script("report", sys.executable, *folders, GITHUB_STEP_SUMMARY="")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert re.search(r"\*\*native&#64;netbsd: untested, it is not in the new run; 1 case\*\*\n", ended.stdout)
 
 
 def test_report_without_an_accepted_run_compares_nothing(tmp_path: Path) -> None:
@@ -325,12 +356,14 @@ def test_report_is_green_where_nothing_regressed(tmp_path: Path) -> None:
     assert script("report", sys.executable, *both, tmp_path / "site", GITHUB_STEP_SUMMARY="").returncode == 0
 
 
-def test_run_leaves_failures_to_the_report_and_nothing_else(programs: Path) -> None:
+def test_run_leaves_failures_to_the_report_and_nothing_else(programs: Path, tmp_path: Path) -> None:
     for status, code in ((0, 0), (1, 0), (2, 1), (4, 1)):
-        python = programs / f"python{status}"
-        fake(programs, python.name, f'echo "$@"; exit {status}')
-        ended = script("run", python, "ssh:host", "bsd", "-k", "x y")
+        python, summary = programs / f"python{status}", tmp_path / f"summary{status}"
+        fake(programs, python.name, f'echo "$@"; test "$2" = reports || exit {status}')
+        ended = script("run", python, "ssh:host", "bsd", "-k", "x y", GITHUB_STEP_SUMMARY=str(summary))
         assert (ended.returncode, ended.stderr) == (code, "")
+        assert summary.exists() == (code == 0)
+        assert code or summary.read_text() == "-m reports summary reports/out/bsd.jsonl --format markdown\n"
         assert "--target ssh:host --results reports/out/bsd.jsonl --junitxml reports/out/bsd.xml -k x y" in ended.stdout
 
 
@@ -397,8 +430,81 @@ def test_accepted_run_is_fetched_where_there_is_one(programs: Path, tmp_path: Pa
     assert (tmp_path / "old").is_dir()
 
 
+@pytest.mark.parametrize(("restricted", "expected"), [
+    ("echo 1", ["sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"]), ("echo 0", []), ("exit 255", [])])
+def test_runner_with_linux_allows_user_namespaces(programs: Path, restricted: str, expected: list[str]) -> None:
+    fake(programs, "sysctl", restricted)
+    ended = script("linux", PATH=fake(programs, "sudo", 'echo "$@"'))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [line for line in ended.stdout.splitlines() if not line.startswith("apt-get ")] == expected
+
+
+@pytest.mark.parametrize(("target", "recipe"), [("gvisor", "gvisor"), ("linux-6.1-selinux", "linux-6.1")])
+def test_layer_is_installed_by_the_recipe_of_its_target(programs: Path, tmp_path: Path, target: str,
+                                                        recipe: str) -> None:
+    """In a copy of what it uses, whose recipe and other scripts print how they are called."""
+    scripts, recipes = tmp_path / ".github" / "scripts", tmp_path / "fixtures" / "recipes"
+    for folder in (scripts, recipes):
+        folder.mkdir(parents=True)
+    shutil.copy(SCRIPTS / "layer", scripts)
+    shutil.copy(ROOT / "fixtures" / "targets.yaml", recipes.parent)
+    for name, folder in ((recipe, recipes), ("install", scripts), ("run", scripts)):
+        fake(folder, name, f'echo {name} "$*"')
+    fake(programs, "apt-get", "true")
+    ended = subprocess.run([scripts / "layer", target], capture_output=True, text=True, check=False,
+                           env={**os.environ, "PATH": fake(programs, "git", "true")})
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == f"{recipe} \ninstall \nrun .tox/native/bin/python {target} {target}\n"
+
+
+# --- the workflow -------------------------------------------------------------------------------------------
+
+WORKFLOW = ROOT / ".github" / "workflows" / "conformance.yml"
+ACTION = ROOT / ".github" / "actions" / "python" / "action.yml"
+JOBS: dict[str, Any] = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+
+
 def test_workflow_calls_scripts_that_there_are() -> None:
-    workflow = (ROOT / ".github" / "workflows" / "conformance.yml").read_text()
-    called = set(re.findall(r"\.github/scripts/(\w+)", workflow))
-    assert called | {"run"} == {path.name for path in SCRIPTS.iterdir()}
+    called = set(re.findall(r"\.github/scripts/(\w+)", WORKFLOW.read_text() + ACTION.read_text()))
+    assert called == {path.name for path in SCRIPTS.iterdir()}
     assert all(os.access(path, os.X_OK) for path in SCRIPTS.iterdir())
+
+
+def test_workflow_runs_every_target_that_a_recipe_installs() -> None:
+    targets = yaml.safe_load((ROOT / "fixtures" / "targets.yaml").read_text())
+    assert JOBS["layer"]["strategy"]["matrix"]["target"] == [
+        name for name, entry in targets.items() if entry.get("install", "").startswith("fixtures/recipes/")]
+
+
+def test_workflow_runs_the_checks_that_tox_has() -> None:
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini")
+    parts = JOBS["suite"]["strategy"]["matrix"]["part"]
+    assert [*parts, "native"] == tox["tox"]["env_list"].split(", ")
+
+
+def test_actions_are_pinned_by_commit_with_their_version() -> None:
+    used = re.findall(r"uses: (\S+)(.*)", WORKFLOW.read_text() + ACTION.read_text())
+    assert len(used) > 20
+    assert [one for one in used if one[0] != "./.github/actions/python"
+            and not (re.search("@[0-9a-f]{40}$", one[0]) and re.fullmatch(r" # v[0-9.]+", one[1]))] == []
+    versions: dict[str, set[str]] = {}
+    for name, comment in used:
+        versions.setdefault(name.partition("@")[0], set()).add(name + comment)
+    assert [several for several in versions.values() if len(several) > 1] == []
+
+
+def test_jobs_of_the_workflow_end_and_leave_results_that_a_re_run_replaces() -> None:
+    assert [name for name, job in JOBS.items() if not job.get("timeout-minutes")] == []
+    steps = [(name, step) for name, job in JOBS.items() for step in job["steps"]]
+    uploads = [step["with"] for _, step in steps if "/upload-artifact@" in step.get("uses", "")]
+    assert [one for one in uploads if one.get("overwrite") is not True] == []
+    guests = [step for name, step in steps if name == "guest" and "vmactions/" in step.get("uses", "")]
+    assert len(guests) == len(JOBS["guest"]["strategy"]["matrix"]["guest"])
+    assert [step["uses"] for step in guests if not step["with"].get("release")] == []
+
+
+def test_report_waits_for_every_job_that_leaves_results() -> None:
+    leaving = [name for name, job in JOBS.items()
+               if any(str(step.get("with", {}).get("name", "")).startswith("results-") for step in job["steps"])]
+    assert JOBS["report"]["needs"] == leaving
