@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reports.common.alignment import align, keyed
@@ -95,9 +95,12 @@ def named(results: Results, bug: str, target: str | None = None) -> Finding:
     return found[0]
 
 
-def departures(results: Results) -> Iterator[tuple[str, Column, Record, PlayedStep, str]]:
+def departures(results: Results,
+               cases: Iterable[str] | None = None) -> Iterator[tuple[str, Column, Record, PlayedStep, str]]:
+    """Every check that departs, of all cases or of these."""
+    chosen = results.cases if cases is None else {case: results.cases[case] for case in cases}
     return ((case, column, records[column.label], step, clause)
-            for case, records in results.cases.items() for column in results.columns if column.label in records
+            for case, records in chosen.items() for column in results.columns if column.label in records
             for step in records[column.label].steps for clause, verdict in step.judged.items()
             if verdict in ("deviates", "fails", "crashed"))
 

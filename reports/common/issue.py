@@ -94,8 +94,8 @@ def shown(one: Finding, results: Results) -> Iterator[tuple[Record, PlayedStep, 
     """The first departure of each case of a finding on its target, if it has one that is as serious as the example."""
     first: dict[str, tuple[Record, PlayedStep, str]] = {}
     serious: set[str] = set()
-    for case, column, record, step, clause in departures(results):
-        if column != one.column or case not in one.cases or clause not in one.clauses:
+    for case, column, record, step, clause in departures(results, one.cases):
+        if column != one.column or clause not in one.clauses:
             continue
         entry, _ = declared(record, step, clause)
         if (entry.bug if entry else "") == (one.declared.bug if one.declared else ""):

@@ -65,6 +65,11 @@ def test_from_the_first_run_to_the_next_release(tmp_path: Path) -> None:
     assert first.code == 1
     assert "= -1 EINVAL, expected EISCONN" in first.text
 
+    issue = walk.reports("findings", "first.jsonl", "--bug", "illumos.EISCONN")
+    assert issue.code == 0
+    assert issue.text.startswith("# my-layer: connect(client, peer) = -1 EINVAL, expected EISCONN (illumos.EISCONN)\n")
+    assert "\nint main(void) {\n" in issue.text
+
     accepted = walk.reports("accept", "first.jsonl", "--platform", "my-layer", "--inherits", "linux")
     assert accepted.code == 0
     assert re.search(r"my-layer\.yaml: 1 bug in \d+ cases; fill in because and source", accepted.text)
