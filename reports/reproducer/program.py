@@ -14,7 +14,7 @@ from reports.common.aggregate import Clauses
 from reports.common.results import Column
 from reports.common.wording import citations, declared
 from reports.reproducer import lab_setup
-from reports.reproducer.c_expr import chosen, comment, words
+from reports.reproducer.c_expr import chosen, comment, words, words_of
 from reports.reproducer.statements import Calls
 from specs.model import Case, Transcript
 from specs.record import Record, Unreadable
@@ -49,16 +49,22 @@ def program(record: Record, column: Column, clauses: Clauses, manuals: Sequence[
     enter = ["enter_folder();"] if calls.needs_folder or calls.spelling.has_path else []
     body = [*declarations(calls), "", "start();", *enter, *calls.lines, "", "finish(failures ? 1 : 0);"]
     code = "\n".join(body)
-    helpers = "\n\n".join(chosen(f"{code} lost before after"))
-    used = " ".join(words(f"{code} {helpers}"))
+    helpers = chosen(f"{code} lost before after")
+    own, theirs = words(code), set[str]().union(*map(words_of, helpers))
     return template("program.c").render(
         head=list(head(record, column, clauses, transcript)), body=body, call_timeout=call_timeout(transcript),
         errnos=sorted(set(re.findall(r"(?:failed\(|errno == |_attempt == )(E[A-Z0-9]+)", code))),
-        options=[(name, number) for name, number in NEWER.items() if name in words(code)],
+        options=[(name, number) for name, number in NEWER.items() if name in own],
         macros=[(name, *MACROS[name]) for name in MACROS if name in calls.macros],
-        bytes=calls.spelling.bytes if "BYTES" in words(helpers) else 0,
-        headers=sorted({*HEADERS, *(one for one, names in HEADERS_OF.items() if re.search(rf"\b({names})", used))}),
-        helpers=helpers)
+        bytes=calls.spelling.bytes if "BYTES" in theirs else 0,
+        headers=sorted({*HEADERS, *(header for word in own | theirs for header in headers_of(word))}),
+        helpers="\n\n".join(helpers))
+
+
+@cache
+def headers_of(word: str) -> tuple[str, ...]:
+    """The headers that declare a name."""
+    return tuple(header for header, names in HEADERS_OF.items() if re.match(names, word))
 
 
 def reproducible(record: Record, clauses: Clauses) -> tuple[Case, Transcript]:
