@@ -139,6 +139,7 @@ def test_row_opens_to_scenarios_and_variants_by_keys_too(few: Path, show: Open) 
 def test_filters_are_in_the_address(few: Path, show: Open, filters: str, expected: str) -> None:
     page = show(few, address=f"#{filters}")
     assert shown(page) == expected
+    assert page.get_by_text("No case passes").is_visible() == expected.startswith("0")
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("#shown")).to_have_text("2 of 2 clauses, 3 of 3 cases")
     assert address(page) == ""
@@ -244,18 +245,22 @@ def test_scenario_is_linked_where_its_repository_is_known(few: Path, show: Open,
 
 
 def test_earlier_runs_show_what_is_new(four_clauses: None, write: Write, show: Open) -> None:
-    def ran(name: str, month: int, second: str) -> Path:
-        return write(result("a"), result("b", "conforms" if second == "EISCONN" else "fails", second), name=name,
+    def ran(name: str, month: int, second: str, *added: Json) -> Path:
+        played = result("b", "conforms" if second == "EISCONN" else "fails", second)
+        return write(result("a"), played, *added, name=name,
                      head=header(native="6.1") | {"started": f"2026-{month:02}-01T10:00:00+00:00"})
 
-    older = [ran("one.jsonl", 1, "EIO"), ran("two.jsonl", 2, "EISCONN"), write(name="torn.jsonl", torn=True)]
-    page = show(ran("new.jsonl", 3, "EBADF"), *(part for file in older for part in ("--since", file)))
-    assert page.locator("#matrix thead small").all_inner_texts() == ["50%", "new"]
+    elsewhere = header(native="6.1") | {"started": "2026-02-09T10:00:00+00:00"}
+    elsewhere["targets"]["native"]["platform"] = "netbsd"
+    older = [ran("one.jsonl", 1, "EIO"), ran("two.jsonl", 2, "EISCONN"), write(name="torn.jsonl", torn=True),
+             write(result("a", platform="netbsd"), name="netbsd.jsonl", head=elsewhere)]
+    page = show(ran("new.jsonl", 3, "EBADF", result("c")), *(part for file in older for part in ("--since", file)))
+    assert page.locator("#matrix thead small").all_inner_texts() == ["67%", "new"]
     row = page.locator("#targets tbody tr")
     assert row.locator("td").all_inner_texts()[-1] == "1 regressed"
-    assert row.get_by_role("img", name="conforming: 50.0%, 100.0%, 50.0%").count() == 1
+    assert row.get_by_role("img", name="conforming: 50.0%, 100.0%, 66.7%").count() == 1
     page.get_by_label("new").check()
-    assert shown(page) == "1 of 1 clauses, 1 of 2 cases"
+    assert shown(page) == "1 of 1 clauses, 1 of 3 cases"
     row.get_by_role("link").click()
     assert "regressed since the last run: 1 case" in page.locator("dialog").inner_text()
 
