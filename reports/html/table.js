@@ -25,6 +25,7 @@ function render() {
   const cases = new Set(rows.flatMap((row) => row.leaves.map((leaf) => leaf.one)));
   document.getElementById("shown").textContent =
     `${clauses.size} of ${model.clauses.length} clauses, ${cases.size} of ${model.cases.length} cases`;
+  document.getElementById("none").hidden = count > 0;
   document.getElementById("shown-columns").textContent = `Targets ${columns.length}/${model.columns.length}`;
   matrix.querySelector("button")?.setAttribute("tabindex", "0");
 }

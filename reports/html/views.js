@@ -46,13 +46,14 @@ function citations({cited}) {
 
 // Verdict of a group, reason, what is declared, command. on: the target that was clicked, if it is in the group.
 function groupParts(one, group, on) {
-  const made = [element("dt", {}, on ? "▸ " : "", ...targetLinks(group.columns), " ", verdictMark(group.verdict))];
+  const columns = on ? [on, ...group.columns.filter((column) => column !== on)] : group.columns;
+  const made = [element("dt", {}, on ? "▸ " : "", ...targetLinks(columns), " ", verdictMark(group.verdict))];
   if (group.reason) made.push(element("dd", {}, group.reason));
   for (const {bug, text} of group.declared) {
     const link = model.bugs.some(({id}) => id === bug) ? [viewLink({bug}, bug), ": "] : [];
     made.push(element("dd", {}, "declared: ", ...link, text));
   }
-  made.push(element("dd", {}, "again: ", element("code", {}, againCommand(one, on ?? group.columns[0]))));
+  made.push(element("dd", {}, "again: ", element("code", {}, againCommand(one, columns[0]))));
   return made;
 }
 
