@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from reports.common import profile_writer
 from reports.common.aggregate import Clauses
+from reports.common.options import platform_name
 from reports.common.results import Run, first_n, plural, read
 from reports.common.wording import visible
 from specs import baseline, grammar, load, pages, strict
@@ -38,7 +39,8 @@ WORDS = {"host": ("loopback", "wildcard", "unchanged"), "port": ("none", "unchan
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="a result file of one target, or FILE@TARGET")
-    parser.add_argument("--platform", required=True, metavar="P", help="the page to write to, specs/platforms/P.yaml")
+    parser.add_argument("--platform", required=True, metavar="P", type=platform_name,
+                        help="the page to write to, specs/platforms/P.yaml")
     parser.add_argument("--inherits", metavar="Q", help="the platform that a new page inherits")
     parser.add_argument("--add", action="store_true", help="keep both outcomes where this run differs from the "
                         "baseline, as it does after a race")

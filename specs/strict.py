@@ -14,13 +14,20 @@ from specs.model import SpecError
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+FILE_LIMIT, SCALAR_LIMIT = 1 << 22, 1 << 12  # bytes, characters; the longest there are have a quarter
+TAGS = {f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "bool")}
 
 
 def read(path: Path) -> Map:
     """The mapping in a YAML file."""
     file = display_path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.exists() and not path.is_file():
+            fail(file, 1, "it is no regular file")
+        with path.open("rb") as opened:
+            text = opened.read(FILE_LIMIT + 1).decode()
+        if len(text) > FILE_LIMIT:
+            fail(file, 1, f"it has more than {FILE_LIMIT:,} bytes")
     except (OSError, UnicodeDecodeError) as problem:
         raise SpecError(f"{file}:1: cannot be read: {problem}") from None
     return parse(text, file)
@@ -65,8 +72,17 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
     file = ""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.seen: set[int] = set()  # ids of nodes, which live as long as their root
+
     def construct_strictly(self, node: yaml.Node) -> Any:
         line = node.start_mark.line + 1
+        if id(node) in self.seen:
+            fail(self.file, line, "an alias repeats this; write it out, nothing is repeated by reference")
+        self.seen.add(id(node))
+        if node.tag not in TAGS:
+            fail(self.file, line, f"the tag {node.tag[:80]!r}; a value is a string, an integer, true or false")
         if isinstance(node, yaml.MappingNode):
             result = Map()
             result.line, result.lines = line, {}
@@ -82,7 +98,12 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
             items = Seq(self.construct_strictly(item) for item in node.value)
             items.line, items.lines = line, [item.start_mark.line + 1 for item in node.value]
             return items
-        return self.construct_object(node)
+        if len(node.value) > SCALAR_LIMIT:
+            fail(self.file, line, f"a value of {len(node.value):,} characters; it has at most {SCALAR_LIMIT:,}")
+        try:
+            return self.construct_object(node)
+        except (ValueError, KeyError):  # by an explicit tag, or of more digits than Python takes
+            fail(self.file, line, f"{node.value[:80]!r} is no {node.tag.rpartition(':')[2]}")
 
 
 Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(0|[1-9][0-9]*)$"), list("-0123456789"))
@@ -98,7 +119,11 @@ def fail(file: str, line: int, what: str) -> NoReturn:
 
 def display_path(path: Path) -> str:
     """A path as messages show it: below the suite's folder without that folder."""
-    return path.resolve().relative_to(ROOT).as_posix() if path.resolve().is_relative_to(ROOT) else str(path)
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError):  # a link to itself
+        return str(path)
+    return real.relative_to(ROOT).as_posix() if real.is_relative_to(ROOT) else str(path)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,13 @@ def add_case(parser: ArgumentParser, about_target: str) -> None:
 
 def add_output(parser: ArgumentParser, about: str) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help=f"{about} instead of standard output")
+
+
+def platform_name(text: str) -> str:
+    """The name of a platform, which is that of a file; ValueError for what leads elsewhere."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", text):
+        raise ArgumentTypeError(f"{text!r} is no name of a platform, of letters, digits, '.', '_' and '-'")
+    return text
 
 
 @contextmanager

@@ -96,6 +96,8 @@ def lines(file: Path) -> Iterator[tuple[int, Line]]:
             item = upgrade.read(line, schema)
             schema = item.schema if isinstance(item, Header) else schema
             yield number, item
+        except RecursionError:
+            raise Unreadable(f"{file}:{number}: nested too deeply") from None
         except ValueError as error:
             if 1 < number == len(content) and not line.endswith(b"\n"):
                 return  # the run was killed while it wrote this line

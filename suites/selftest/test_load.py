@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -272,6 +273,11 @@ def test_wrong_scenarios_are_refused(files: Files, old: str, new: str, line: int
     assert re.match(rf"some\.yaml:{line}: .*(?:{reported})", message), message
 
 
+# Nine lists, each nine times the one before: 387 million values.
+BOMB = "".join(f"{name}: &{name} [{', '.join([before] * 9)}]\n"
+               for before, name in zip(["x", *(f"*{name}" for name in "abcdefgh")], "abcdefghi", strict=True))
+
+
 @pytest.mark.parametrize(("text", "line", "reported"), [
     ("", 1, "the top level is not a mapping"),
     ("# nothing\n", 1, "the top level is not a mapping"),
@@ -286,16 +292,51 @@ def test_wrong_scenarios_are_refused(files: Files, old: str, new: str, line: int
     ("scenarios:\n  a: {summary: [It fails.\n", 3, "no YAML: "),
     ("scenarios: 'a\n", 2, "no YAML: "),
     ("scenarios: *a\n", 1, "no YAML: "),
-    ("scenarios: &a [*a]\n", 1, "nested too deeply"),
+    ("scenarios: &a [*a]\n", 1, "an alias repeats this; write it out"),
+    (BOMB, 1, "an alias repeats this"),
+    ("a: !!timestamp x\n", 1, "the tag 'tag:yaml.org,2002:timestamp'; a value is a string, an integer, true or false"),
+    ("a: !!float x\n", 1, "the tag '.*float'"),
+    ("a: !!set {b}\n", 1, "the tag '.*set'"),
+    ("a: !!int x\n", 1, "'x' is no int"),
+    ("a: !!bool x\n", 1, "'x' is no bool"),
+    (f"a: {'9' * 5000}\n", 1, "a value of 5,000 characters; it has at most 4,096"),
+    (f"a: !!int {'9' * 4000}\n", 1, "a scenario file takes no 'a'"),
+    (f"a: {'x' * 5_000_000}\n", 1, "it has more than 4,194,304 bytes"),
+    (f"a:\n  - {'x' * 5_000}\n", 2, "a value of 5,000 characters"),
+    (f"{'x' * 5_000}: a\n", 1, "no YAML: "),
     ("a: " + "[" * 5000 + "]" * 5000, 1, "no YAML"),
     ("---\na: b\n---\nc: d\n", 3, "no YAML: "),
-    ("scenarios: !!python/name:os.getcwd x\n", 1, "no YAML: "),
+    ("scenarios: !!python/name:os.getcwd x\n", 1, "the tag .*python/name"),
     (b"\x00\x01scenarios", 1, "no YAML: "),
     (b"\xff\xfe\xfa\x00", 1, "cannot be read: "),
 ])
 def test_what_is_no_scenario_file_is_refused(files: Files, text: str | bytes, line: int, reported: str) -> None:
     message = files.refused(files.cases, text)
     assert re.match(rf"some\.yaml:{line}: .*(?:{reported})", message), message
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")],
+                         ids=["fifo", "folder", "device"])
+def test_what_is_no_regular_file_is_not_read(files: Files, make: Callable[[Path], None]) -> None:
+    make(files.folder / "odd.yaml")
+    message = files.refused(scenarios.cases, files.folder / "odd.yaml", KNOWN, WORDS)
+    assert message == "odd.yaml:1: it is no regular file"
+
+
+def test_link_to_itself_is_refused(files: Files) -> None:
+    (files.folder / "odd.yaml").symlink_to("odd.yaml")
+    message = files.refused(scenarios.cases, files.folder / "odd.yaml", KNOWN, WORDS)
+    assert re.match(r"\S*odd\.yaml:1: cannot be read: ", message)
+
+
+@given(st.text(st.sampled_from("ab:-[]{}&*!#|>'\"\n \t%@?,0\0\ufeff"), max_size=60))
+def test_any_text_is_a_mapping_or_refused_in_one_line(text: str) -> None:
+    problem = "some.yaml:1: none"
+    try:
+        strict.parse(text, "some.yaml")
+    except SpecError as refusal:
+        problem = str(refusal)
+    assert re.fullmatch(r"some\.yaml:\d+: .+", problem)
 
 
 def test_a_call_that_is_an_axis_becomes_the_call(files: Files) -> None:

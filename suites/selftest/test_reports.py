@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import re
+import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reports.common import aggregate, results, terminal, wording
 from specs.model import VERDICTS
-from specs.record import Record, decode
+from specs.record import Record, Unreadable, decode
 from suites.selftest.written import Json, Report, Write, header, result
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m|[red]`\u202e\u2028"
@@ -60,6 +63,7 @@ def squeezed(text: str) -> list[str]:
 @pytest.mark.parametrize(("line", "expected"), [
     ("{", "truncated"),
     ("[]", "object"),
+    ('{"kind":"result","x":' + "[" * 200_000, "nested too deeply"),
     ('{"kind":"verdict"}', "'verdict'"),
     ('{"kind":"result"}', "`case`"),
     (json.dumps(result("a", verdict="passes")), r"\$\.verdict"),
@@ -113,6 +117,23 @@ def test_unreadable_files_and_wrong_usage_are_one_line(tmp_path: Path, refuse: R
     assert "empty:1: empty" in refuse("matrix", tmp_path / "empty")
     assert "No such file" in refuse("summary", tmp_path / "none")
     assert "invalid choice" in refuse("matrix", "x", "--format", "pdf")
+
+
+LINES = [*(json.dumps(one) for one in (header(native="1"), result("a"), result("b", "fails"))), "{}", "[[", "null",
+         '{"kind":"footer","counts":{}}', '{"kind":', "1" * 5000, "\0", "\udcff"]
+
+
+@given(st.lists(st.sampled_from(LINES)), st.booleans())
+def test_any_lines_are_read_or_refused_in_one_line(parts: list[str], ends: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "r.jsonl")
+        file.write_bytes("\n".join([*parts, ""] if ends else parts).encode(errors="surrogateescape"))
+        problem = ""
+        try:
+            results.read(file)
+        except Unreadable as refusal:
+            problem = str(refusal)
+        assert "\n" not in problem
 
 
 @pytest.mark.parametrize("arguments", [["matrix"], ["matrix", "--format", "markdown"],

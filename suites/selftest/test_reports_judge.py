@@ -139,6 +139,8 @@ def test_results_that_cannot_be_judged_again_are_refused(write: Write, refuse: R
     gone = write(result("a", clause="illumos.EGONE"))
     assert "no clause 'illumos.EGONE' any more; play it again" in refuse("judge", gone, "--document", "illumos")
     assert "no clause cites 'minix'; cited are illumos, posix-2017" in refuse("judge", gone, "--document", "minix")
+    outside = "'../x' is no name of a platform, of letters, digits, '.', '_' and '-'"
+    assert outside in refuse("accept", gone, "--platform", "../x")
     assert "no page for platform 'minix'" in refuse("judge", gone, "--platform", "minix")
     assert "one of the arguments --platform --document is required" in refuse("judge", gone)
 
