@@ -19,6 +19,7 @@ from specs.model import (
     Place,
     Profile,
     Span,
+    SpecError,
     Withdrawal,
     pattern_of,
 )
@@ -106,12 +107,11 @@ def declared_once(file: str, observed: Any, line: int) -> Allowed:
 def pages(platform: str, folder: Path) -> Iterator[tuple[str, Map]]:
     """A platform's page, then those it inherits."""
     seen: list[str] = []
-    file, line = display_path(folder / f"{platform}.yaml"), 1
+    where = display_path(folder)
     while platform:
+        if problem := missing(platform, folder):
+            raise SpecError(f"{where}: {problem}")
         path = folder / f"{platform}.yaml"
-        if not path.is_file():
-            there = ", ".join(sorted(page.stem for page in folder.glob("*.yaml")))
-            fail(file, line, f"no page for platform {platform!r}; there are {there}")
         page = read(path)
         file = display_path(path)
         check(file, page, 1, "a platform's page", validator("platforms"))
@@ -119,9 +119,15 @@ def pages(platform: str, folder: Path) -> Iterator[tuple[str, Map]]:
             fail(file, page.lines["platform"], f"the page of {page['platform']!r}; the file's name says {platform!r}")
         seen.append(platform)
         yield file, page
-        platform, line = page.get("inherits", ""), page.lines.get("inherits", 1)
+        platform, where = page.get("inherits", ""), f"{file}:{page.lines.get('inherits', 1)}"
         if platform in seen:
-            fail(file, line, f"{platform!r} inherits itself")
+            raise SpecError(f"{where}: {platform!r} inherits itself")
+
+
+def missing(platform: str, folder: Path = FOLDER) -> str:
+    """What is wrong with a platform that has no page; empty if it has one."""
+    there = sorted(page.stem for page in folder.glob("*.yaml"))
+    return "" if platform in there else f"no page for platform {platform!r}; there are {', '.join(there)}"
 
 
 def unmatched(profile_: Profile, every: Sequence[Case], drawn: Collection[str] = ()) -> Iterator[str]:

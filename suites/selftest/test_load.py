@@ -738,7 +738,7 @@ def test_wrong_pages_are_refused(files: Files, text: str, line: int, reported: s
 
 def test_platform_without_a_page_is_refused(files: Files) -> None:
     message = files.refused(files.profile, "plan9", linux=PAGE)
-    assert message == "platforms/plan9.yaml:1: no page for platform 'plan9'; there are linux"
+    assert message == "platforms: no page for platform 'plan9'; there are linux"
 
 
 def test_inheriting_in_a_circle_is_refused(files: Files) -> None:
