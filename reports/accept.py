@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from reports.common import profile_writer
 from reports.common.aggregate import Clauses
+from reports.common.faults import NUMBERED, first_wrong
 from reports.common.options import platform_name
 from reports.common.results import Run, first_n, plural, read
 from reports.common.wording import visible
@@ -30,8 +31,7 @@ from specs.words import spell_departure
 
 FOLDER = strict.HERE / "platforms"
 UNTESTED = ("unsupported", "unresolved")
-HELD = ("conforms", "recorded", "drifted")  # verdicts of checks that no bug declares
-NUMBERED = re.compile(r"(inet6?:\S+:)\d+|\b(?!inet)([a-z]+)\d+\b")  # an ephemeral port, a path of the run
+HELD = ("conforms", "recorded", "drifted", "stale")  # verdicts of checks that no bug declares
 # The words of `expect` for an address that is another in every run, the narrower first.
 WORDS = {"host": ("loopback", "wildcard", "unchanged"), "port": ("none", "unchanged", "chosen"),
          "name": ("unnamed", "unchanged", "abstract")}
@@ -88,9 +88,10 @@ def write_baseline(run_: Run, played: Iterable[tuple[Case, Transcript]], profile
         changed += 1
     (target,) = run_.header.targets.values()
     file = folder / f"{profile.platform}.jsonl"
-    folder.mkdir(exist_ok=True)
-    systems = {*baseline.seen(file), target.version}
-    file.write_text(baseline.text(profile.platform, systems, own), encoding="utf-8")
+    if own:
+        folder.mkdir(exist_ok=True)
+        systems = {*baseline.seen(file), target.version}
+        file.write_text(baseline.text(profile.platform, systems, own), encoding="utf-8")
     return f"{strict.display_path(file)}: {plural(changed, 'case')} recorded"
 
 
@@ -179,11 +180,11 @@ def undeclared(judged: Iterable[JudgedCase]) -> list[Undeclared]:
         case, made = played.case, reached(played.case, played.transcript)[0]
         for clause in played.judgement.clauses:
             seen = [(played.judgement.steps[one.step][clause], one) for one in made if one.check.clause == clause]
-            verdicts = {verdict for verdict, _ in seen}
-            if not verdicts & {"fails", "crashed"} and not ("stale" in verdicts and "deviates" in verdicts):
+            at = first_wrong([verdict for verdict, _ in seen])
+            if at is None:
                 continue
-            wrong = next(one for verdict, one in seen if verdict not in (*HELD, "deviates"))
-            outcomes = ["conforms" if verdict in (*HELD, "stale") else
+            wrong = seen[at][1]
+            outcomes = ["conforms" if verdict in HELD else
                         declarable(one.check, one.entry, played.transcript) for verdict, one in seen]
             alike = outcomes.count(outcomes[0]) == len(outcomes)
             outcome = None if None in outcomes else outcomes[0] if alike else outcomes

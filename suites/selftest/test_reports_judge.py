@@ -321,6 +321,12 @@ def baseline_of(pages: Path, platform: str = "linux") -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("four_clauses")
+def test_accept_writes_no_baseline_of_nothing(write: Write, report: Report, pages: Path) -> None:
+    assert "linux.jsonl: 0 cases recorded" in report("accept", write(result("e")), "--platform", "linux")
+    assert not (pages.parent / "baselines/linux.jsonl").exists()
+
+
+@pytest.mark.usefixtures("four_clauses")
 def test_accept_writes_observations(write: Write, report: Report, pages: Path) -> None:
     file = write(surveyed("x[inet]", "ok"), surveyed("x[inet6]", "EIO"), result("e"))
     out = report("accept", file, "--platform", "linux")
