@@ -58,8 +58,8 @@ def section(to: Console, record: Record, column: Column) -> None:
     if record.reason:
         say(to, f"reason: {record.reason}")
     for entry in record.deviations:
-        say(to, f"declared: {declared(entry)}")
-    say(to, f"again: {again(record.id, record.target)}")
+        say(to, f"declared: {declared(entry)}{f' ({entry.place})' if entry.place else ''}")
+    say(to, f"again: {again(record.id, record.target, column.target.file)}")
 
 
 def call(to: Console, number: int, step: PlayedStep) -> None:

@@ -29,7 +29,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    results = gather(options.files)
+    results = gather(options.files, options.merge)
     with opened(options.output) as out:
         FORMATS[options.format](results, load.clauses(), options, out)
 

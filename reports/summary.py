@@ -25,7 +25,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    results, clauses = gather(options.files), load.clauses()
+    results, clauses = gather(options.files, options.merge), load.clauses()
     if options.badge:
         print(json.dumps(badge(results, clauses)))
     else:

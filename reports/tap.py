@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import yaml
 
 from reports.common.options import add_files
-from reports.common.results import gather
+from reports.common.results import Column, gather
 from reports.common.wording import again, visible
 from specs.model import FAILING
 from specs.record import Record
@@ -20,18 +20,18 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    results = gather(options.files)
-    points = [(column.label, record) for records in results.cases.values() for column in results.columns
+    results = gather(options.files, options.merge)
+    points = [(column, record) for records in results.cases.values() for column in results.columns
               if (record := records.get(column.label))]
     print("TAP version 14")
     print(f"1..{len(points)}")
-    for number, (label, record) in enumerate(points, 1):
-        sys.stdout.writelines(f"{line}\n" for line in point(number, label, record))
+    for number, (column, record) in enumerate(points, 1):
+        sys.stdout.writelines(f"{line}\n" for line in point(number, column, record))
     for note in results.notes:
         print(f"{'Bail out!' if note.startswith('torn') else '#'} {visible(note)}")
 
 
-def point(number: int, label: str, record: Record) -> Iterator[str]:
+def point(number: int, column: Column, record: Record) -> Iterator[str]:
     """One test point; after a failure, a YAML block with its clauses and the command that plays it again."""
     directive = ""
     if record.verdict == "unsupported":
@@ -39,10 +39,10 @@ def point(number: int, label: str, record: Record) -> Iterator[str]:
     elif record.verdict == "deviates":
         directive = f" # TODO {record.verdict}: {plain(record.reason)}"
     result = "ok" if record.verdict in ("conforms", "recorded", "unsupported") else "not ok"
-    yield f"{result} {number} - {plain(f'{record.id} {label}')}{directive}"
+    yield f"{result} {number} - {plain(f'{record.id} {column.label}')}{directive}"
     if record.verdict in FAILING:
         about = {"verdict": record.verdict, "reason": record.reason, "clauses": record.clauses,
-                 "again": again(record.id, record.target)}
+                 "again": again(record.id, record.target, column.target.file)}
         yield "  ---"
         yield from (f"  {line}" for line in yaml.safe_dump(about, sort_keys=False, width=1000).splitlines())
         yield "  ..."

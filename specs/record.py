@@ -27,11 +27,15 @@ class Unreadable(Exception):
 
 
 class Target(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An implementation under test as one run met it. unavailable: why it could not be started."""
+    """An implementation under test as one run met it.
+
+    unavailable: why it could not be started. file: the targets file that has it; empty for the suite's own.
+    """
 
     platform: str
     hello: dict[str, Any] = {}
     unavailable: str = ""
+    file: str = ""
 
     @property
     def release(self) -> str:
@@ -57,7 +61,10 @@ class Suite(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="header"):
-    """The first line: what is about to be run, where, on what. judged: by what else than was then declared."""
+    """The first line: what is about to be run, where, on what.
+
+    judged: by what else than was then declared. chosen: the arguments that chose some of the cases; empty for all.
+    """
 
     schema: int
     suite: Suite
@@ -65,12 +72,14 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", 
     targets: dict[str, Target]
     environment: dict[str, Any] = {}
     judged: str = ""
+    chosen: str = ""
 
 
 class Declared(msgspec.Struct, frozen=True):
     """What a platform's page has on a clause of a case. observed: of every check, or of each in order.
 
-    bug: its name there; older suites had none. reported: where, to those who maintain the platform.
+    bug, place: its name there, and where it is declared, as FILE:LINE; older suites had neither. reported: where it is,
+    to those who maintain the platform.
     """
 
     clause: str
@@ -80,12 +89,13 @@ class Declared(msgspec.Struct, frozen=True):
     source: str
     bug: str = ""
     reported: str = ""
+    place: str = ""
 
     @classmethod
     def of(cls, entry: model.Deviation) -> Declared:
         bug = entry.bug
         return cls(entry.clause, plain(entry.observed), bug.status, bug.because, bug.source, bug.name,
-                   reported=bug.reported)
+                   bug.reported, f"{entry.file}:{entry.line}")
 
 
 class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

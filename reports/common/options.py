@@ -13,6 +13,8 @@ from typing import IO
 
 def add_files(parser: ArgumentParser, about: str) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help=about)
+    parser.add_argument("--merge", action="store_true", help="of a target that several files have, the later one's "
+                        "results count")
 
 
 def add_case(parser: ArgumentParser, about_target: str) -> None:

@@ -18,6 +18,7 @@ from typing import IO, NamedTuple
 import msgspec
 
 from reports.common import upgrade
+from specs.model import FAILING
 from specs.record import SCHEMA, Footer, Header, Line, Record, Target, Unreadable, encode
 
 # --- One file -----------------------------------------------------------------------------------------------
@@ -25,7 +26,7 @@ from specs.record import SCHEMA, Footer, Header, Line, Record, Target, Unreadabl
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One result file. torn: what is missing from it; empty if the run is complete."""
+    """One result file. torn: what is missing from it; empty if every case that was to be played has its result."""
 
     file: Path
     header: Header
@@ -57,13 +58,17 @@ def read_run(file: Path) -> Run:
         elif header and item.target not in header.targets:
             known = ", ".join(header.targets)
             raise Unreadable(f"{file}:{number}: no target {item.target!r} in the header; it has {known}")
-        elif (item.id, item.target) in records:
-            raise Unreadable(f"{file}:{number}: a second result of {item.id} on {item.target}")
         else:
-            records[item.id, item.target] = item
+            records[item.id, item.target] = item  # of a case that was played again, the last
     if header is None:
         raise Unreadable(f"{file}:1: empty; a result file begins with its header")
     return Run(file, header, tuple(records.values()), missing(footer, records.values()))
+
+
+def failed(files: Iterable[Path]) -> set[tuple[str, str]]:
+    """The cases, each with its target, that failed when they were last played. files: the oldest first."""
+    verdicts = {(one.id, one.target): one.verdict for file in files for one in read(file).records}
+    return {played for played, verdict in verdicts.items() if verdict in FAILING}
 
 
 def of_target(run: Run, target: str) -> Run:
@@ -90,16 +95,16 @@ def lines(file: Path) -> Iterator[tuple[int, Line]]:
         content = file.read_bytes().splitlines(keepends=True)
     except OSError as error:
         raise Unreadable(f"{file}: {error.strerror}") from None
-    schema = SCHEMA
+    schema, ended = SCHEMA, False
     for number, line in enumerate(content, 1):
         try:
             item = upgrade.read(line, schema)
-            schema = item.schema if isinstance(item, Header) else schema
+            schema, ended = item.schema if isinstance(item, Header) else schema, isinstance(item, Footer)
             yield number, item
         except RecursionError:
             raise Unreadable(f"{file}:{number}: nested too deeply") from None
         except ValueError as error:
-            if 1 < number == len(content) and not line.endswith(b"\n"):
+            if 1 < number == len(content) and not line.endswith(b"\n") and not ended:
                 return  # the run was killed while it wrote this line
             raise Unreadable(f"{file}:{number}: {error}") from None
 
@@ -167,13 +172,20 @@ class Results:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know before any figure, one line each; every report begins with them."""
-        torn = [f"torn run: {run.file} {run.torn}" for run in self.runs if run.torn]
         absent = [f"not run: {name} ({run.file}): {target.unavailable}"
                   for run in self.runs for name, target in run.header.targets.items() if target.unavailable]
         apart = [case for case, of in self.cases.items() if len({one.revision for one in of.values()}) > 1]
         edited = [f"{plural(len(apart), 'case')} edited between the runs: {first_n(apart, 3)}"] if apart else []
         judged = [f"judged again by {run.header.judged}: {run.file}" for run in self.runs if run.header.judged]
-        return (*torn, *absent, *edited, *judged)
+        return (*self.partial, *absent, *edited, *judged)
+
+    @property
+    def partial(self) -> tuple[str, ...]:
+        """Which runs are without some of the suite's cases, one line each."""
+        torn = [f"torn run: {run.file} {run.torn}" for run in self.runs if run.torn]
+        chosen = [f"partial run: {run.file} has the cases of {run.header.chosen}" for run in self.runs
+                  if run.header.chosen]
+        return (*torn, *chosen)
 
 
 class ColumnKey(NamedTuple):
@@ -184,17 +196,36 @@ class ColumnKey(NamedTuple):
     machine: str
     release: str
 
+    @classmethod
+    def of(cls, name: str, target: Target) -> ColumnKey:
+        return cls(name, target.platform, target.machine, target.release)
 
-def gather(files: Iterable[Path]) -> Results:
-    """Several files, or folders of them, as one table."""
-    return merge(tuple(read(file) for path in files for file in expanded(path)))
+
+def gather(files: Iterable[Path], merged: bool = False) -> Results:
+    """Several files, or folders of them, as one table. merged: a target of one machine may be in several of them."""
+    runs = tuple(read(file) for path in files for file in expanded(path))
+    if not merged:
+        refuse_overlap(runs)
+    return merge(runs)
+
+
+def refuse_overlap(runs: Iterable[Run]) -> None:
+    """Unreadable: two files have results of one target on one machine, and it is not said which of them count."""
+    first: dict[ColumnKey, Path] = {}
+    for run in runs:
+        for name in dict.fromkeys(record.target for record in run.records):
+            key = ColumnKey.of(name, run.header.targets[name])
+            if key in first:
+                raise Unreadable(f"{first[key]} and {run.file} both have {name} of {run.header.targets[name].version}; "
+                                 "name one, or let the later one's results count by --merge")
+            first[key] = run.file
 
 
 def expanded(path: Path) -> list[Path]:
-    """The result files in a folder; the path itself if it is no folder."""
+    """The result files in a folder, without those of partial and of previous runs; the path itself if it is none."""
     if not path.is_dir():
         return [path]
-    found = sorted(path.glob("*.jsonl"))
+    found = sorted(file for file in path.glob("*.jsonl") if not file.stem.endswith(("-partial", "-previous")))
     if not found:
         raise Unreadable(f"{path}: the folder has no result file *.jsonl")
     return found
@@ -205,8 +236,7 @@ def merge(runs: tuple[Run, ...]) -> Results:
     targets: dict[ColumnKey, Target] = {}
     cases: dict[str, dict[ColumnKey, Record]] = {}
     for run in runs:
-        keys = {name: ColumnKey(name, target.platform, target.machine, target.release)
-                for name, target in run.header.targets.items()}
+        keys = {name: ColumnKey.of(name, target) for name, target in run.header.targets.items()}
         for record in run.records:
             cases.setdefault(record.id, {})[keys[record.target]] = record
         played = {record.target for record in run.records}

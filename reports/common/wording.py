@@ -87,11 +87,14 @@ def declared(entry: Declared) -> str:
     return text + (f"; reported: {entry.reported}" if entry.reported else "")
 
 
-def again(case: str, target: str) -> str:
-    """The command that plays the case again on the target."""
-    return f"pytest {shlex.quote(node(case, target))} --target {shlex.quote(target)}"
+def again(case: str, target: str, file: str = "") -> str:
+    """The command that plays the case again on the target. file: the targets file that has it, if not the suite's."""
+    return shlex.join(["pytest", node(case, target), "--target", target, *([f"--targets={file}"] if file else [])])
 
 
 def node(case: str, target: str) -> str:
-    """The pytest node id of a case on a target."""
+    """The pytest node id of a case on a target; of a drawn case, that of the test which draws it, on any target."""
+    path, _, scenario = case.partition("::")
+    if path.endswith(".py"):
+        return f"{path}::test_{scenario.partition('[')[0].replace('-', '_')}"
     return f"{case.removesuffix(']')}-{target}]" if case.endswith("]") else f"{case}[{target}]"

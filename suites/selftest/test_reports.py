@@ -78,9 +78,20 @@ def test_malformed_line_is_named(write: Write, refuse: Report, line: str, expect
     assert re.match(rf"{re.escape(str(file))}:2: .*{expected}", refuse("matrix", file))
 
 
-def test_second_result_of_a_case_is_refused(write: Write, refuse: Report) -> None:
-    file = write(result("a"), result("a"))
-    assert f"{file}:3: a second result of suites/errors/EISCONN.yaml::a on native" in refuse("summary", file)
+def test_of_two_results_of_a_case_the_last_counts(write: Write) -> None:
+    """A case that was played again; the footer counts each case once."""
+    file = write(result("a", "fails", "ok"), result("b"), result("a"))
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    lines[-1]["counts"] = {"native": {"conforms": 2}}
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = results.read(file)
+    assert {one.id[-1]: one.verdict for one in run.records} == {"a": "conforms", "b": "conforms"}
+    assert run.torn == ""
+
+
+@pytest.mark.parametrize("tail", ["x", '{"kind":"result","ca', "\0", "\n"])
+def test_what_follows_the_footer_is_refused(write: Write, refuse: Report, tail: str) -> None:
+    assert f"{write(result('a'), tail=tail)}:4: " in refuse("summary", write(result("a"), tail=tail))
 
 
 def test_other_schema_is_refused(write: Write, refuse: Report) -> None:
@@ -160,9 +171,12 @@ def test_run_without_cases_is_rendered(write: Write, report: Report) -> None:
 # --- several files ------------------------------------------------------------------------------------------
 
 
-def test_later_file_counts_where_releases_are_equal(write: Write) -> None:
-    gathered = results.gather([write(result("a", "fails", "ok"), result("b"), name="old"),
-                               write(result("a"), name="new")])
+def test_later_file_counts_where_releases_are_equal_and_it_is_asked_for(write: Write, refuse: Report) -> None:
+    old, new = write(result("a", "fails", "ok"), result("b"), name="old"), write(result("a"), name="new")
+    assert refuse("matrix", old, new) == (
+        f"{old} and {new} both have native of Linux 6.18.44 x86_64, glibc-2.36; name one, or let the later one's "
+        "results count by --merge\n")
+    gathered = results.gather([old, new], merged=True)
     assert [column.label for column in gathered.columns] == ["native"]
     assert [records["native"].verdict for records in gathered.cases.values()] == ["conforms", "conforms"]
 
