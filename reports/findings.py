@@ -9,7 +9,7 @@ from itertools import groupby
 from reports.common import issue
 from reports.common.aggregate import Clauses
 from reports.common.finding import NATIVE, Finding, findings, named, outcome, transcripts
-from reports.common.markdown import plain, table
+from reports.common.markdown import code, plain, table
 from reports.common.options import add_files, add_output, opened
 from reports.common.results import Results, gather, plural
 from reports.common.wording import again, citations
@@ -28,7 +28,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    results, clauses = gather(options.files), load.clauses()
+    results, clauses = gather(options.files, options.merge), load.clauses()
     if options.bug is not None:
         one = named(results, options.bug, options.target)
         text = issue.FORMATS[options.format](issue.blocks(one, results, clauses))
@@ -77,5 +77,6 @@ def section(one: Finding, results: Results, clauses: Clauses) -> Iterator[str]:
         yield "- **undeclared**"
     if len(one.clauses) > 1:
         yield f"- clauses: {plain(', '.join(one.clauses))}"
-    yield f"- in {plural(len(one.cases), 'case')}; again: {plain(again(one.example.id, one.example.target))}\n"
+    command = again(one.example.id, one.example.target, one.column.target.file)
+    yield f"- in {plural(len(one.cases), 'case')}; again: {code(command)}\n"
     yield from (line.rstrip("\n") for line in table(transcripts(one, results)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import IO
 
-from reports.common import tables
+from reports.common import headline, tables
 from reports.common.aggregate import Clauses
+from reports.common.headline import Headline
 from reports.common.results import Results
 from reports.common.tables import Table
 from reports.common.wording import visible
@@ -27,9 +29,24 @@ def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> Non
 
 
 def summary(results: Results, clauses: Clauses, out: IO[str]) -> None:
-    """Write what the targets are and their totals."""
+    """Write what the targets are, whether they conform, and their totals."""
     heading(results, out)
+    for one in headline.headlines(results):
+        out.write(f"**{plain(one.title)}**\n\n")
+        if one.rows:
+            out.writelines(faults(one))
+        out.writelines(f"- {plain(line)}\n" for line in one.more)
+        out.write("\n")
     totals(results, clauses, out)
+
+
+def faults(one: Headline) -> Iterator[str]:
+    """What is wrong on a target as a table, with the commands that play the examples."""
+    yield line(iter(("clause or bug", "is", "cases", "again")))
+    yield line(iter((":---", ":---", "---:", ":---")))
+    for row in one.rows:
+        yield line(iter((*map(plain, row[:3]), code(row.again).replace("|", "\\|"))))
+    yield "\n"
 
 
 def heading(results: Results, out: IO[str]) -> None:
@@ -55,6 +72,14 @@ def table(content: Table) -> Iterator[str]:
 
 def line(fields: Iterator[str]) -> str:
     return f"| {' | '.join(fields)} |\n"
+
+
+def code(text: str) -> str:
+    """The text as code, to be read as it is on a terminal, too; between more backticks than it has in a row."""
+    shown = visible(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    blank = " " if "`" in shown else ""
+    return f"{fence}{blank}{shown}{blank}{fence}"
 
 
 def plain(text: str) -> str:

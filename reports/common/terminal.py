@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from reports.common import tables
+from reports.common import headline, tables
 from reports.common.aggregate import Clauses
 from reports.common.results import Column, Results
 from reports.common.tables import Table
@@ -105,10 +105,16 @@ def matrix_widths(found: Iterable[Table], targets: int, width: int) -> list[int]
 
 
 def summary(results: Results, clauses: Clauses, out: IO[str]) -> None:
-    """Write what the targets are and their totals."""
+    """Write what the targets are, whether they conform, their totals, and the reasons why cases are unsupported."""
     to = console(out)
     heading(to, results)
+    for line in headline.text(headline.headlines(results)):
+        say(to, line)
+    to.print()
     totals(to, results, clauses)
+    reasons = tables.reasons(results)
+    if reasons.rows:
+        to.print(table(reasons))
 
 
 def failing(results: Results, clauses: Clauses, out: IO[str]) -> None:
