@@ -6,46 +6,36 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 
-from fixtures import host, targets
-from specs import load
+from fixtures import local
+from reports.common import ending, failure, results
 from specs.model import SpecError
-from suites import collection, drawing, recording, shares
+from suites import collection, drawing, options, recording, shares
 from suites.items import SCHEDULE, ScenarioFile, marks
+from suites.outcome import UnexpectedVerdict
 from suites.run import running
 from suites.schedule import Schedule
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("connect", "connect() conformance")
-    group.addoption("--target", default="native", metavar="NAME[,NAME…]",
-                    help="implementations under test; all: every one")
-    group.addoption("--targets", default=str(targets.FILE), metavar="FILE",
-                    help="the targets file; default fixtures/targets.yaml")
-    group.addoption("--allow-drift", action="store_true",
-                    help="observations that differ from the platform's baseline do not fail")
-    group.addoption("--results", default="reports/out/results.jsonl", metavar="FILE", help="where results are written")
+    options.add(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not __debug__:
-        raise pytest.UsageError("python -O removes the assertions of drawn tests; run it without -O")
-    if reason := host.raise_descriptor_limit():
-        raise pytest.UsageError(reason)
-    drawn_anew = config.getoption("hypothesis_seed", None) is not None
-    hypothesis.settings.load_profile("drawn-anew" if drawn_anew else "drawn")
+    drawing.load_profile(config)
     try:
-        known = load.targets(Path(config.getoption("--targets")))
-        chosen = targets.choose(known, config.getoption("--target").split(","))
+        chosen = options.chosen_targets(config)
         config.stash[SCHEDULE] = schedule = Schedule(chosen, config.getoption("--allow-drift"))
-    except SpecError as error:
-        raise pytest.UsageError(str(error)) from None
-    except ValueError as problem:
-        raise pytest.UsageError(f"--target: {problem}") from None
+    except (SpecError, ValueError) as problem:
+        options.set_aside(config)
+        raise pytest.UsageError(str(problem)) from None
     for mark in marks(schedule.clauses):
         config.addinivalue_line("markers", mark)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    options.set_aside(session.config)
 
 
 # --- collection ---------------------------------------------------------------------------------------------
@@ -76,6 +66,7 @@ def drawn(request: pytest.FixtureRequest) -> drawing.Drawn:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     collection.refuse_unmatched(config, items)
+    collection.keep_failed(config, items, lambda: results.failed(local.earlier(options.place_of(config))))
     collection.sort(config, items)
 
 
@@ -97,12 +88,26 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if call.when == "call":
         report.connect_lines = recording.lines_of(item)
+        if call.excinfo and isinstance(unexpected := call.excinfo.value, UnexpectedVerdict):
+            clauses, file = item.config.stash[SCHEDULE].clauses, options.targets_file(item.config)
+            report.longrepr = failure.text(unexpected.record, clauses, file, unexpected.scenario)
     return report
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for line in config.stash[SCHEDULE].unexplained():
-        terminalreporter.write_line(line, yellow=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Generator[None]:
+    with ending.folded(terminalreporter, config.get_verbosity() > 0):
+        yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """End with whether each target conforms, behind the line with pytest's counts."""
+    yield
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal and (recorded := session.config.stash.get(recording.RECORDING, None)):
+        unexplained = session.config.stash[SCHEDULE].unexplained()
+        ending.show(terminal, recorded.files, recorded.items, unexplained, **options.of_ending(session.config))
 
 
 @pytest.hookimpl(optionalhook=True)

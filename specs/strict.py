@@ -126,10 +126,10 @@ def display_path(path: Path) -> str:
     return real.relative_to(ROOT).as_posix() if real.is_relative_to(ROOT) else str(path)
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str], otherwise: str = "clauses are in specs/clauses/") -> str:
     """What was perhaps meant."""
     close = difflib.get_close_matches(word, list(known), 3, 0.5)
-    return f"perhaps {', '.join(close)}" if close else "clauses are in specs/clauses/"
+    return f"perhaps {', '.join(close)}" if close else otherwise
 
 
 def listing(words: Iterable[str]) -> str:

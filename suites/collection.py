@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,23 @@ def sort(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Target by target; slow cases come last: they are started first, and have waited meanwhile."""
     order = ["", *config.stash[SCHEDULE].targets]
     items.sort(key=lambda item: (order.index(target_of(item)), isinstance(item, CaseItem) and item.is_slow))
+
+
+def keep_failed(config: pytest.Config, items: list[pytest.Item],
+                failed: Callable[[], Collection[tuple[str, str]]]) -> None:
+    """With --lf, deselect all items but those of cases that failed; drawn cases are named like their test.
+
+    failed: of the earlier results, the cases that failed when they were last played, each with its target.
+    """
+    if not config.getoption("lf", False):
+        return
+    wanted = failed()
+    scenarios = {(case.partition("[")[0], target) for case, target in wanted}
+    kept = [item for item in items if (
+        (item.case.id, item.target) in wanted if isinstance(item, CaseItem) else
+        drawing.is_drawn(item) and (drawing.scenario_of(item), target_of(item)) in scenarios)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 def target_of(item: pytest.Item) -> str:

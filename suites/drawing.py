@@ -17,7 +17,7 @@ from specs import scenarios, strict
 from specs.model import FAILING, Case
 from specs.record import Record
 from suites.items import SCHEDULE, vocabulary
-from suites.outcome import attach, failure_text
+from suites.outcome import UnexpectedVerdict, attach
 
 EXAMPLES = 25  # of each drawn test on each target
 
@@ -26,6 +26,12 @@ FORGIVEN = [hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthChe
 for name, same_every_run in (("drawn", True), ("drawn-anew", False)):
     hypothesis.settings.register_profile(name, max_examples=EXAMPLES, derandomize=same_every_run, database=None,
                                          deadline=None, suppress_health_check=FORGIVEN)
+
+
+def load_profile(config: pytest.Config) -> None:
+    """Draw the same examples in every run, unless a seed is given."""
+    drawn_anew = config.getoption("hypothesis_seed", None) is not None
+    hypothesis.settings.load_profile("drawn-anew" if drawn_anew else "drawn")
 
 
 class Drawn:
@@ -50,8 +56,7 @@ class Drawn:
         if record.verdict == "unsupported":
             pytest.skip(record.reason)
         if record.verdict in FAILING and not (record.verdict == "drifted" and self.schedule.drifts(self.target)):
-            failure = failure_text(record, self.schedule.clauses, self.item.config, self.item.nodeid)
-            pytest.fail(f"{failure}\nas a scenario:\n{textwrap.indent(text, '  ')}", pytrace=False)
+            raise UnexpectedVerdict(record, text)
 
     def case(self, text: str) -> Case:
         file = self.item.nodeid.partition("::")[0]

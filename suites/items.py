@@ -11,8 +11,7 @@ import pytest
 from fixtures import world
 from specs import grammar, scenarios
 from specs.model import Case, Clause, SpecError, Vocabulary, label
-from specs.record import Record
-from suites.outcome import UnexpectedVerdict, attach, failure_text, raise_outcome
+from suites.outcome import UnexpectedVerdict, attach, raise_outcome
 from suites.schedule import Schedule
 
 HERE = Path(__file__).parent
@@ -48,21 +47,18 @@ class CaseItem(pytest.Item):
         self.case, self.target = case, target
         self.turn = self.config.stash[SCHEDULE].turn(case, target)
         self.is_slow = self.turn.slow
-        self.record: Record | None = None
         for mark in marks_of(case) | ({"waits"} if self.is_slow else set()):
             self.add_marker(mark)
 
     def runtest(self) -> None:
         schedule = self.config.stash[SCHEDULE]
-        self.record = schedule.result(self.case, self.target)
-        attach(self, [self.record])
-        raise_outcome(self.record, schedule.drifts(self.target))
+        record = schedule.result(self.case, self.target)
+        attach(self, [record])
+        raise_outcome(record, schedule.drifts(self.target))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        if isinstance(excinfo.value, UnexpectedVerdict) and self.record:
-            return failure_text(self.record, self.config.stash[SCHEDULE].clauses, self.config, self.nodeid)
-        if isinstance(excinfo.value, pytest.xfail.Exception):
-            return str(excinfo.value)  # its traceback is not shown, and takes longer to make than the case to play
+        if isinstance(excinfo.value, UnexpectedVerdict | pytest.xfail.Exception):
+            return str(excinfo.value)  # a traceback is not shown, and takes longer to make than the case to play
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import platform
-import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
 
+import msgspec
 import pytest
 
-from specs import baseline
-from specs.model import VERDICTS
+from fixtures.local import beside, environment, opened, revision
 from specs.record import SCHEMA, Footer, Header, Line, Record, Suite, Target, decode, encode
+from suites.options import chosen, destination, place_of, targets_file
 from suites.outcome import RECORDS
 from suites.shares import is_worker
 
-ROOT = Path(__file__).parent.parent
 HEADER = pytest.StashKey[Header]()  # of the result file, as the process that plays makes it
-SYSCTLS = ("net.ipv4.tcp_syn_retries", "net.ipv4.tcp_syn_linear_timeouts", "net.ipv4.ip_local_port_range",
-           "net.ipv4.tcp_abort_on_overflow", "net.ipv4.tcp_syncookies", "net.core.somaxconn")
+RECORDING = pytest.StashKey["Recording"]()  # of a run that writes results
 
 
 class Recorder:
-    """Writes one result file: a header, a line for each case and target, a footer."""
+    """Writes one result file: a header, a line for each case and target, a footer.
 
-    def __init__(self, path: Path) -> None:
+    verdicts: of each case and target; of a case that is played again, the last.
+    """
+
+    def __init__(self, place: Path) -> None:
         """OSError when the file cannot be written."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self.file: TextIO = path.open("w", encoding="utf-8")
+        self.place = place
+        self.file, self.part = opened(place)
         self.started = dt.datetime.now(dt.UTC)
-        self.has_header = False
-        self.counts: dict[str, Counter[str]] = {}
-        self.targets: Mapping[str, Target] = {}
-        self.unsupported: Counter[tuple[str, str]] = Counter()
+        self.targets: tuple[str, ...] = ()
+        self.verdicts: dict[tuple[str, str], str] = {}
+        self.whole = False
 
     def write(self, line: Line) -> None:
         self.file.write(encode(line) + "\n")
@@ -45,43 +41,32 @@ class Recorder:
 
     def begin(self, head: Header) -> None:
         """Write the first line, once; head: what the process that plays the cases has made of it."""
-        if not self.has_header:
-            self.has_header = True
-            self.counts = {name: Counter() for name in head.targets}
-            self.targets = head.targets
+        if not self.targets:
+            self.targets = tuple(head.targets)
             self.write(head)
 
     def result(self, record: Record) -> None:
-        self.counts.setdefault(record.target, Counter())[record.verdict] += 1
-        if record.verdict == "unsupported":
-            self.unsupported[record.target, record.reason] += 1
+        self.verdicts[record.id, record.target] = record.verdict
         self.write(record)
 
     def footer(self) -> None:
-        """The mark of a complete run."""
-        seconds = (dt.datetime.now(dt.UTC) - self.started).total_seconds()
-        self.write(Footer(True, {name: dict(counts) for name, counts in self.counts.items()}, round(seconds, 3)))
+        """Write the last line, which says that every case was played; without a header there is none."""
+        if self.targets:
+            counts = {name: Counter(verdict for (_, target), verdict in self.verdicts.items() if target == name)
+                      for name in self.targets}
+            seconds = (dt.datetime.now(dt.UTC) - self.started).total_seconds()
+            self.write(Footer(True, {name: dict(count) for name, count in counts.items()}, round(seconds, 3)))
+            self.whole = True
 
-    def close(self) -> None:
-        self.file.close()
-
-    def summary(self) -> Iterator[str]:
-        """Counts per target, why cases were unsupported, and where the results are."""
-        for target, counts in self.counts.items():
-            shown = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS[::-1] if counts[verdict])
-            yield f"{target}: {shown or 'nothing was played'}"
-            yield from self.drift(target, counts["drifted"])
-        for (target, reason), count in sorted(self.unsupported.items()):
-            yield f"unsupported on {target}, {count} case{'s' if count > 1 else ''}: {reason}"
-        yield f"results: {self.path}"
-
-    def drift(self, name: str, count: int) -> Iterator[str]:
-        """What differs on a release that the platform's baseline was not seen on: it is shown, and does not fail."""
-        target = self.targets.get(name)
-        if target and count and (known := baseline.other_releases(target.platform, target.version)):
-            yield (f"{name}: {baseline.release_of(target.version)} is judged by the baseline of {', '.join(known)}: "
-                   f"{count} case{'s' if count > 1 else ''} drifted, which does not fail; accept them with "
-                   f"python -m reports accept {self.path} --platform {target.platform} --add")
+    def close(self, config: pytest.Config) -> Path | None:
+        """Give the file its name, while it is locked, and return it; a file without a header is removed."""
+        with self.file:
+            if self.part == self.place:
+                return None
+            if self.targets:
+                return self.part.replace(destination(config, self.place, self.whole))
+            self.part.unlink()
+            return None
 
 
 class Recording:
@@ -90,26 +75,31 @@ class Recording:
     One file; with --dist=each one for every worker, which runs all cases and may be on another system: NAME-gw0.jsonl.
     """
 
-    def __init__(self, path: Path, each: bool) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         """OSError when the file cannot be written."""
-        self.path, self.each = path, each
+        self.config, self.path = config, place_of(config)
+        self.each = config.getoption("dist", "no") == "each"
         self.complete = True
-        self.recorders = {} if each else {"": Recorder(path)}
+        self.items = 0
+        self.files: list[Path] = []
+        self.recorders = {} if self.each else {"": Recorder(self.path)}
 
     @classmethod
     def of(cls, config: pytest.Config) -> Recording:
-        path = Path(config.getoption("--results"))
         try:
-            recording = cls(path, config.getoption("dist", "no") == "each")
+            recording = config.stash[RECORDING] = cls(config)
+        except BlockingIOError:
+            what = f"{place_of(config)} is being written by another run; --results=FILE names another place"
+            raise pytest.UsageError(what) from None
         except OSError as problem:
-            raise pytest.UsageError(f"--results: {path} cannot be written: {problem.strerror}") from None
+            raise pytest.UsageError(f"--results: {place_of(config)} cannot be written: {problem.strerror}") from None
         config.pluginmanager.register(recording)
         return recording
 
     def recorder(self, worker: str) -> Recorder:
         name = worker if self.each else ""
         if name not in self.recorders:
-            self.recorders[name] = Recorder(self.path.with_stem(f"{self.path.stem}-{name}"))
+            self.recorders[name] = Recorder(beside(self.path, name))
         return self.recorders[name]
 
     def begin(self, head: Header) -> None:
@@ -120,6 +110,7 @@ class Recording:
         if report.failed and not lines:
             self.complete = False  # the suite itself is wrong, and a case is without a result
         recorder = self.recorder(getattr(report, "worker_id", "")) if lines else None
+        self.items += bool(lines)
         for line in lines:
             if recorder and isinstance(line, Header):
                 recorder.begin(line)
@@ -127,20 +118,12 @@ class Recording:
                 recorder.result(line)
 
     def footer(self) -> None:
-        """Mark the files of a complete run; one in which nothing was played has no header, and gets no footer."""
-        for recorder in self.recorders.values():
-            if self.complete and recorder.has_header:
-                recorder.footer()
+        """Mark the files of a run in which every case got its result."""
+        for recorder in self.recorders.values() if self.complete else ():
+            recorder.footer()
 
     def close(self) -> None:
-        for recorder in self.recorders.values():
-            recorder.close()
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.section("connect() conformance")
-        for recorder in self.recorders.values():
-            for line in recorder.summary():
-                terminalreporter.write_line(line)
+        self.files = [file for recorder in self.recorders.values() if (file := recorder.close(self.config))]
 
 
 def lines_of(item: pytest.Item) -> list[str]:
@@ -152,32 +135,8 @@ def lines_of(item: pytest.Item) -> list[str]:
     return [encode(line) for line in lines]
 
 
-def header(targets: Mapping[str, Target]) -> Header:
+def header(config: pytest.Config, targets: Mapping[str, Target]) -> Header:
     """What is about to be run, where, on what; targets by name."""
     started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return Header(SCHEMA, Suite(revision()), started, dict(targets), environment())
-
-
-def revision() -> str:
-    """The commit of the suite, with '+' when files differ from it."""
-    try:
-        described = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
-                                   cwd=ROOT, capture_output=True, text=True, check=True, timeout=10)
-        return described.stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-
-
-def environment() -> dict[str, Any]:
-    """What a result depends on beside the target."""
-    return {"uid": os.getuid(), "kernel": platform.release(), "machine": platform.machine(),
-            "libc": "-".join(filter(None, platform.libc_ver())) or "unknown", "python": platform.python_version(),
-            "lsm": text_of("/sys/kernel/security/lsm"),
-            "sysctls": {name: text_of("/proc/sys/" + name.replace(".", "/")) for name in SYSCTLS}}
-
-
-def text_of(path: str) -> str:
-    try:
-        return " ".join(Path(path).read_text(encoding="utf-8").split())
-    except OSError:
-        return "unknown"
+    targets = {name: msgspec.structs.replace(one, file=targets_file(config)) for name, one in targets.items()}
+    return Header(SCHEMA, Suite(revision()), started, targets, environment(), chosen=chosen(config))

@@ -16,6 +16,9 @@ from suites.shares import SHARES, Shares, is_distributed, is_worker
 @contextlib.contextmanager
 def running(session: pytest.Session) -> Iterator[None]:
     """Around the items of a session: what this process has to do of it, to play, to record or both."""
+    if not (session.items or is_distributed(session.config)):
+        yield  # nothing is to be played, and nothing to be written
+        return
     recording = None if is_worker(session.config) else Recording.of(session.config)
     try:
         with contextlib.nullcontext() if is_distributed(session.config) else playing(session, recording):
@@ -36,7 +39,7 @@ def playing(session: pytest.Session, recording: Recording | None) -> Iterator[No
     config, schedule = session.config, session.config.stash[SCHEDULE]
     try:
         targets = schedule.open()
-        config.stash[HEADER] = header(targets)
+        config.stash[HEADER] = header(config, targets)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         if terminal and terminal.isatty:
             progress = Progress(terminal, schedule)

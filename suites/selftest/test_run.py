@@ -10,7 +10,6 @@ import platform
 import re
 import select
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -33,39 +32,10 @@ from specs.record import SCHEMA
 from suites import schedule
 from suites.selftest import faulty
 from suites.selftest import house as house_  # `house` is a fixture here
+from suites.selftest.runs import ROOT, TIMEOUT_S, Run, command, copied, run
 
-ROOT = Path(__file__).parents[2]
 FILES = ("suites/errors/EISCONN.yaml", "suites/errors/EPROTOTYPE.yaml", "suites/errors/ENOSR.yaml")
-TIMEOUT_S = 120.0  # for a run that takes seconds
 END_S = 20.0  # for what a killed run has started to end; it takes 2
-
-
-class Run(NamedTuple):
-    """One run of pytest: exit code, what it printed, and the records of its result file."""
-
-    code: int
-    text: str
-    records: list[dict[str, Any]]
-
-    @property
-    def lines(self) -> list[str]:
-        return self.text.splitlines()
-
-
-Pytest = Callable[..., Run]
-
-
-def command(*arguments: str | Path) -> list[str | Path]:
-    return [sys.executable, "-m", "pytest", *arguments]
-
-
-def run(folder: Path, *arguments: str | Path, cwd: Path = ROOT) -> Run:
-    """Run pytest as a user does; the result file is in `folder`."""
-    file = folder / "results.jsonl"
-    reported = subprocess.run(command(*arguments, "--results", file), cwd=cwd, capture_output=True, text=True,
-                              check=False, timeout=TIMEOUT_S, env={**os.environ, "COLUMNS": "240"})
-    records = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    return Run(reported.returncode, reported.stdout + reported.stderr, records)
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +224,9 @@ def test_target_that_cannot_start_is_skipped_with_what_to_do(tmp_path: Path) -> 
     reported = run(tmp_path, "-q", "--targets", tmp_path / "targets.yaml", "--target", "none", FILES[1])
     reason = "none: no-such-program is no program that can be run; apt-get install it"
     assert reported.code == 0
-    assert reported.records[0]["targets"]["none"] == {"platform": "linux", "unavailable": reason}
+    assert reported.records[0]["targets"]["none"] == {"platform": "linux", "unavailable": reason,
+                                                      "file": str(tmp_path / "targets.yaml")}
+    assert reported.lines[-6:-4] == ["none: nothing was tested", f"  not tested: 8 cases; {reason}"]
     assert {(record["verdict"], record["reason"]) for record in reported.records[1:-1]} == {("unsupported", reason)}
 
 
@@ -263,7 +235,8 @@ def test_target_that_cannot_start_is_skipped_with_what_to_do(tmp_path: Path) -> 
 
 def test_header_says_what_was_run(usual: Run) -> None:
     head = usual.records[0]
-    assert head.keys() == {"kind", "schema", "suite", "started", "targets", "environment"}
+    assert head.keys() == {"kind", "schema", "suite", "started", "targets", "environment", "chosen"}
+    assert head["chosen"] == " ".join(FILES)
     assert (head["kind"], head["schema"]) == ("header", SCHEMA)
     assert re.fullmatch(r"[0-9a-f]{12}\+?|unknown", head["suite"]["revision"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", head["started"])
@@ -303,15 +276,25 @@ def test_footer_counts_what_was_seen(usual: Run) -> None:
     assert foot["counts"] == {"native": dict(Counter(record["verdict"] for record in usual.records[1:-1]))}
 
 
-def test_terminal_names_counts_and_what_was_unsupported(usual: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_last_lines_count_what_was_seen_and_what_was_not_tested(usual: Run) -> None:
     counts = usual.records[-1]["counts"]["native"]
-    (reported,) = (line for line in usual.lines if line.startswith("native: "))
-    assert {word: int(count) for count, word in re.findall(r"(\d+) ([a-z]+)", reported)} == counts
     reasons = Counter(record["reason"] for record in usual.records if record.get("verdict") == "unsupported")
-    for reason, count in reasons.items():
-        assert f"unsupported on native, {count} case{'s' if count > 1 else ''}: {reason}" in usual.lines
-    assert reasons
-    assert any(re.fullmatch(r"results: \S+results\.jsonl", line) for line in usual.lines)
+    (reason, most), *_ = reasons.most_common()
+    title, untested, details, _, place, partial = usual.lines[-6:]
+    assert title == f"native: conforms ({counts['conforms']} cases)"
+    assert untested == f"  not tested: {counts['unsupported']} cases; {most} of them: {reason}"
+    file = details.removeprefix("details: python -m reports summary ")
+    assert place == f"results: {file}: {sum(counts.values())} cases"
+    assert partial == f"partial run: {file} has the cases of {' '.join(FILES)}"
+
+
+def test_items_and_cases_are_told_apart(tmp_path: Path) -> None:
+    """A drawn test is one item of several cases."""
+    reported = run(tmp_path, "-q", "suites/walks/test_arguments.py", "-k", "before_scope")
+    (place,) = [line for line in reported.lines if line.startswith("results: ")]
+    cases = len(reported.records) - 2
+    assert cases > 1
+    assert place.endswith(f": {cases} cases of 1 item of pytest, where a drawn test is one item")
 
 
 # --- what a failure says ------------------------------------------------------------------------------------
@@ -321,7 +304,7 @@ def block(text: str) -> list[str]:
     """The lines of the first failure."""
     lines = text.splitlines()
     start = next(number for number, line in enumerate(lines) if re.fullmatch(r"_+ .+ _+", line)) + 1
-    end = next(number for number, line in enumerate(lines[start:], start) if re.match("[=_]{5}", line))
+    end = next(number for number, line in enumerate(lines[start:], start) if re.match(r"[=_!]{5}|\d+ failed", line))
     return [line for line in lines[start:end] if line]
 
 
@@ -404,12 +387,7 @@ def test_what_is_collected_before_its_target_comes_to_it_is_reported(
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """A copy of the suite, to be broken."""
-    copy = tmp_path / "house"
-    for package in ("specs", "fixtures", "suites"):
-        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("selftest", "__pycache__"))
-    for file in ("conftest.py", "tox.ini"):
-        shutil.copy(ROOT / file, copy)
-    return copy
+    return copied(tmp_path / "house")
 
 
 @pytest.mark.parametrize(
@@ -459,8 +437,8 @@ def test_wrong_file_is_refused_before_anything_is_played(
 @pytest.mark.skipif(sys.platform != "linux", reason="the baseline that is edited is that of Linux")
 @pytest.mark.parametrize(("release", "options", "code", "reported"), [
     (platform.release(), [], 1, r"connect\(.*\) = -1 EFAULT, recorded: -1 EIO"),
-    (platform.release(), ["--allow-drift"], 0, r"native: .*\b[1-9]\d* drifted.*"),
-    ("1.0", [], 0, r"is judged by the baseline of Linux 1\.0: [1-9]\d* cases drifted, which does not fail"),
+    (platform.release(), ["--allow-drift"], 0, r"^  [1-9]\d* cases drifted, which is allowed"),
+    ("1.0", [], 0, r"^  [1-9]\d* cases drifted, which does not fail: .* is judged by the baseline of Linux 1\.0; "),
 ])
 def test_drift_fails_where_the_baseline_was_seen(house: Path, tmp_path: Path, release: str, options: list[str],
                                                  code: int, reported: str) -> None:
