@@ -66,8 +66,8 @@ def targets_file(config: pytest.Config) -> str:
 
 def of_ending(config: pytest.Config) -> dict[str, Any]:
     """What the last lines of a run are to hold, as `reports.common.ending.show` takes it."""
-    return {"matrix": config.getoption("matrix"), "every": config.get_verbosity() > 0,
-            "drift_allowed": config.getoption("allow_drift")}
+    return {"paged": not config.getoption("results"), "matrix": config.getoption("matrix"),
+            "every": config.get_verbosity() > 0, "drift_allowed": config.getoption("allow_drift")}
 
 
 def target_in(nodeid: str, known: Iterable[str]) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reports.common import headline, terminal
+from reports.common.aggregate import Clauses
 from reports.common.faults import faults
 from reports.common.results import Results, gather, plural
 from reports.common.wording import visible
-from reports.html import page
+from reports.html import page, since
 from specs import load
 from specs.record import Record, decode
 
@@ -62,20 +63,21 @@ def folded(to: Terminal, every: bool) -> Iterator[None]:
         to.stats["failed"], to.reportchars = failed, shown
 
 
-def show(to: Terminal, files: Sequence[Path], items: int, more: Iterable[str], *, matrix: bool, every: bool,
-         drift_allowed: bool) -> None:
+def show(to: Terminal, files: Sequence[Path], items: int, more: Iterable[str], *, paged: bool, matrix: bool,
+         every: bool, drift_allowed: bool) -> None:
     """Print the last lines of a run.
 
-    items: those of pytest that gave the results. more: lines to end with. matrix: before the last lines every clause on
-    every target, which is written as a page too. every: all that is wrong, not the most frequent alone.
+    items: those of pytest that gave the results. more: lines to end with. paged: a whole run is written as a page.
+    matrix: any run is, and before the last lines come every clause on every target. every: all that is wrong is shown,
+    not the most frequent alone.
     """
     if not files:
         return
     results, clauses = gather(files, merged=True), load.clauses()
-    html = files[0].with_name(files[0].stem.replace("results", "matrix") + ".html") if matrix else None
-    if html:
-        with html.open("w", encoding="utf-8") as out:
-            page.matrix(results, clauses, False, out)
+    html = None
+    if matrix or (paged and not results.partial):
+        html = written(results, clauses, files[0])
+    if matrix:
         terminal.matrix(results, clauses, False, sys.stdout)
     to.write_line("")
     found = headline.headlines(results, None if every else headline.MOST, drift_allowed)
@@ -88,12 +90,22 @@ def show(to: Terminal, files: Sequence[Path], items: int, more: Iterable[str], *
         to.write_line(visible(line))
 
 
+def written(results: Results, clauses: Clauses, file: Path) -> Path:
+    """The page of a result file, beside it: matrix.html of results.jsonl. It shows what is new since the run before."""
+    html = file.with_name(file.stem.replace("results", "matrix") + ".html")
+    before = file.with_stem(f"{file.stem}-previous")
+    extras = page.Extras(earlier=since.earlier([before] if before.is_file() else []))
+    with html.open("w", encoding="utf-8") as out:
+        page.matrix(results, clauses, extras, out)
+    return html
+
+
 def footer(results: Results, files: Sequence[Path], items: int, html: Path | None, failed: bool) -> Iterator[str]:
     """How to see the rest, and where it is."""
-    names = shlex.join(map(str, files))
+    names = shlex.join(map(str, files)) + (" --merge" if len(files) > 1 else "")
     yield f"details: python -m reports {'findings' if failed else 'summary'} {names}"
     yield f"page: {html or f'python -m reports matrix {names} --format html -o matrix.html'}"
     cases = sum(len(run.records) for run in results.runs)
     of_items = "" if cases == items else f" of {plural(items, 'item')} of pytest, where a drawn test is one item"
-    yield f"results: {names}: {plural(cases, 'case')}{of_items}"
+    yield f"results: {shlex.join(map(str, files))}: {plural(cases, 'case')}{of_items}"
     yield from results.partial

@@ -117,7 +117,7 @@ def column_data(column: Column, results: Results) -> dict[str, Any]:
     """A target, and the number of its cases in each part of its bar."""
     played = [records[column.label] for records in results.cases.values() if column.label in records]
     runs = [run for run in results.runs if run.header.targets.get(column.name) == column.target]
-    return {"label": column.label, "name": column.name, "platform": column.target.platform,
+    return {"label": column.label, "name": column.name, "file": column.target.file, "platform": column.target.platform,
             "version": column.target.version, "parts": Counter(map(part_of, played)),
             "verdicts": Counter(record.verdict for record in played),
             "started": max((run.header.started for run in runs), default="")}

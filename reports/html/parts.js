@@ -201,9 +201,12 @@ function copy(source) {
 
 const quoted = (text) => /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`;
 
-function againCommand({id}, {name}) {
-  const node = id.endsWith("]") ? `${id.slice(0, -1)}-${name}]` : `${id}[${name}]`;
-  return `pytest ${quoted(node)} --target ${quoted(name)}`;
+function againCommand({id}, {name, file}) {
+  const [path, scenario] = id.split("::", 2);
+  const ofTest = `${path}::test_${scenario.split("[")[0].replaceAll("-", "_")}`; // of a drawn case
+  const ofCase = id.endsWith("]") ? `${id.slice(0, -1)}-${name}]` : `${id}[${name}]`;
+  const targets = file ? ` ${quoted(`--targets=${file}`)}` : "";
+  return `pytest ${quoted(path.endsWith(".py") ? ofTest : ofCase)} --target ${quoted(name)}${targets}`;
 }
 
 function findingCommand({name, on}) {

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -171,6 +172,18 @@ def test_case_marks_the_target_that_was_clicked(few: Path, show: Open) -> None:
     assert address(page) == "case=suites%2Ferrors%2FEISCONN.yaml%3A%3Atwice%5Binet6%5D&on=lwip"
     page.go_back()
     expect(page.locator("dialog")).to_be_hidden()
+
+
+def test_command_names_the_targets_file_and_the_test_of_a_drawn_case(four_clauses: None, write: Write,
+                                                                      show: Open) -> None:
+    drawn = "suites/walks/test_arguments.py::namelen-too-short[inet-namelen3]"
+    head = header(mine="1")
+    head["targets"]["mine"]["file"] = "my targets.yaml"
+    file = write(result("a", "fails", "ok", "mine"), result("b", "fails", "ok", "mine") | {"case": drawn}, head=head)
+    for case in (result("a")["case"], drawn):
+        page = show(file, address=f"#case={quote(case, safe='')}&on=mine")
+        command = page.locator("dialog code").all_inner_texts()[0]
+        assert command == wording.again(case, "mine", "my targets.yaml")
 
 
 def test_reproducer_has_the_calls_of_the_target_that_was_clicked(four_clauses: None, write: Write, show: Open) -> None:

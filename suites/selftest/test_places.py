@@ -48,7 +48,7 @@ def play(suite: Path, *arguments: str) -> Run:
 def files(suite: Path) -> dict[str, str]:
     """The files in the usual place: name -> target that is in it, with * where it has no footer."""
     found = {}
-    for file in sorted((suite / OUT).glob("*")):
+    for file in sorted((suite / OUT).glob("results*")):
         lines = records_of(file) if file.suffix == ".jsonl" else []
         targets = {line["target"] for line in lines if line["kind"] == "result"}
         found[file.name] = ",".join(targets) + ("*" if lines and lines[-1]["kind"] != "footer" else "")
@@ -148,7 +148,7 @@ def test_case_that_is_played_again_is_counted_once(tmp_path: Path) -> None:
 
 def test_matrix_is_of_this_run_or_there_is_none(suite: Path) -> None:
     """As tox runs it."""
-    assert play(suite, "--matrix").code == 0
+    assert f"page: {OUT}/matrix.html" in play(suite, "--matrix").lines
     whole = (suite / OUT / "matrix.html").read_bytes()
     some = play(suite, "--matrix", "--target", "faulty", "-k", "to-a-stream")
     assert re.search(r"^illumos\.EPROTOTYPE .* fails", some.text, re.MULTILINE)
@@ -162,6 +162,12 @@ def test_matrix_is_of_this_run_or_there_is_none(suite: Path) -> None:
 
 
 # --- the cases that failed ----------------------------------------------------------------------------------
+
+
+def test_page_is_of_whole_runs(suite: Path) -> None:
+    assert f"page: {OUT}/matrix.html" in play(suite).lines
+    some = play(suite, "-k", "to-a-stream")
+    assert f"page: python -m reports matrix {OUT}/results-partial.jsonl --format html -o matrix.html" in some.lines
 
 
 def test_last_failed_are_those_of_the_results(suite: Path) -> None:
