@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
@@ -34,15 +35,20 @@ class Recorder:
         self.targets: tuple[str, ...] = ()
         self.verdicts: dict[tuple[str, str], str] = {}
         self.whole = False
+        self.unavailable = False  # every target
 
     def write(self, line: Line) -> None:
-        self.file.write(encode(line) + "\n")
-        self.file.flush()
+        try:
+            self.file.write(encode(line) + "\n")
+            self.file.flush()
+        except OSError as problem:
+            pytest.exit(f"{self.part} cannot be written: {problem.strerror}", pytest.ExitCode.USAGE_ERROR)
 
     def begin(self, head: Header) -> None:
         """Write the first line, once; head: what the process that plays the cases has made of it."""
         if not self.targets:
             self.targets = tuple(head.targets)
+            self.unavailable = all(target.unavailable for target in head.targets.values())
             self.write(head)
 
     def result(self, record: Record) -> None:
@@ -60,13 +66,13 @@ class Recorder:
 
     def close(self, config: pytest.Config) -> Path | None:
         """Give the file its name, while it is locked, and return it; a file without a header is removed."""
-        with self.file:
+        with contextlib.suppress(OSError), self.file:  # of a full disk write() has reported
             if self.part == self.place:
                 return None
             if self.targets:
                 return self.part.replace(destination(config, self.place, self.whole))
             self.part.unlink()
-            return None
+        return None
 
 
 class Recording:
@@ -121,6 +127,16 @@ class Recording:
         """Mark the files of a run in which every case got its result."""
         for recorder in self.recorders.values() if self.complete else ():
             recorder.footer()
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Let a run in which nothing was tested not end as if all were well.
+
+        A part of the suite can be one that a system cannot play; the whole is not.
+        """
+        nothing = all(set(one.verdicts.values()) <= {"unsupported"} for one in self.recorders.values())
+        of_all = all(one.unavailable for one in self.recorders.values()) or not chosen(self.config)
+        if nothing and of_all and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
     def close(self) -> None:
         self.files = [file for recorder in self.recorders.values() if (file := recorder.close(self.config))]

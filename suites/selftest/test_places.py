@@ -114,6 +114,26 @@ def test_second_run_in_one_place_is_refused_in_one_line(suite: Path) -> None:
     assert files(suite) == {"results.jsonl": "native"}
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_full_disk_ends_the_run_in_one_line() -> None:
+    full = started("-q", "--results=/dev/full", FILES[0])
+    assert full.code == 4
+    assert "/dev/full cannot be written: No space left on device" in full.text
+    assert "Traceback" not in full.text
+    assert "INTERNALERROR" not in full.text
+
+
+def test_run_in_which_nothing_was_tested_is_not_green(suite: Path) -> None:
+    """Of the whole suite, or because no target can be started."""
+    gone = "gone: {about: a thing, start: [/no/such], platform: toy, lab: false}\n"
+    deaf = "{fixtures}/agent.py | sed -u '1s/domains=[^ ]*/domains=/'"
+    mute = f"mute: {{about: a thing, start: [sh, -c, \"{{python}} {deaf}\"], platform: toy, lab: false}}\n"
+    with (suite / "fixtures/targets.yaml").open("a") as file:
+        file.write(gone + mute)
+    assert [play(suite, "--target", name).code for name in ("gone", "mute", "gone,native")] == [5, 5, 0]
+    assert [play(suite, "--target", name, FILES[0]).code for name in ("gone", "mute")] == [5, 0]
+
+
 def test_file_that_got_its_name_meanwhile_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other run ends between opening the file and locking it."""
     place = tmp_path / "results.jsonl"
