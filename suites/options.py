@@ -23,7 +23,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption("--target", metavar="NAME[,NAME…]", help="implementations under test; all: every one; default: "
                     "those that node ids end with, or native")
     group.addoption("--targets", default=str(targets.FILE), metavar="FILE",
-                    help="the targets file, as --targets=FILE: pytest may take a FILE that stands alone for a test")
+                    help="the targets file, as --targets=FILE: pytest may take a FILE behind a blank for a test")
     group.addoption("--allow-drift", action="store_true",
                     help="observations that differ from the platform's baseline do not fail")
     group.addoption("--results", metavar="FILE", help=f"where results are written; default {DEFAULT}, of a run of "

@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Headline:
-    """What one target is told by. title: whether it conforms; rows: what is wrong; more: what else there is to know."""
+    """The lines about one target. title: whether it conforms; rows: what is wrong; more: what else there is to know."""
 
     title: str
     rows: tuple[Row, ...]

@@ -223,7 +223,7 @@ def test_target_that_cannot_start_is_skipped_with_what_to_do(tmp_path: Path) -> 
     (tmp_path / "targets.yaml").write_text(entry)
     reported = run(tmp_path, "-q", "--targets", tmp_path / "targets.yaml", "--target", "none", FILES[1])
     reason = "none: no-such-program is no program that can be run; apt-get install it"
-    assert reported.code == 0
+    assert reported.code == 5
     assert reported.records[0]["targets"]["none"] == {"platform": "linux", "unavailable": reason,
                                                       "file": str(tmp_path / "targets.yaml")}
     assert reported.lines[-6:-4] == ["none: nothing was tested", f"  not tested: 8 cases; {reason}"]
@@ -288,7 +288,7 @@ def test_last_lines_count_what_was_seen_and_what_was_not_tested(usual: Run) -> N
     assert partial == f"partial run: {file} has the cases of {' '.join(FILES)}"
 
 
-def test_items_and_cases_are_told_apart(tmp_path: Path) -> None:
+def test_items_and_cases_are_counted_apart(tmp_path: Path) -> None:
     """A drawn test is one item of several cases."""
     reported = run(tmp_path, "-q", "suites/walks/test_arguments.py", "-k", "before_scope")
     (place,) = [line for line in reported.lines if line.startswith("results: ")]
