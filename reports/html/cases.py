@@ -5,10 +5,9 @@ Targets that did the same are one column: of 17 targets, most cases have three.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
@@ -36,11 +35,15 @@ class Case(NamedTuple):
     scenario: str
     groups: Sequence[Group]
 
+    @property
+    def file(self) -> str:
+        return self.scenario.partition("::")[0]
 
-def by_file(results: Results) -> Iterator[tuple[str, list[tuple[str, Mapping[str, Record]]]]]:
-    """The cases of each scenario file, with their records by column."""
-    for file, cases in groupby(results.cases.items(), lambda item: item[0].partition("::")[0]):
-        yield file, list(cases)
+
+def grouped(results: Results) -> list[Case]:
+    """All cases, in their order."""
+    return [Case(number, case.partition("[")[0], groups(records, results.columns))
+            for number, (case, records) in enumerate(results.cases.items())]
 
 
 def groups(records: Mapping[str, Record], columns: Sequence[Column]) -> list[Group]:
@@ -54,8 +57,8 @@ def groups(records: Mapping[str, Record], columns: Sequence[Column]) -> list[Gro
 
 def likeness(record: Record) -> tuple[Any, ...]:
     """What two targets have in common that are shown as one: all that the page prints of them."""
-    calls = tuple((step.given, shared_text(step), outcome(step, record), step.verdict or tuple(step.verdicts.items()))
-                  for step in record.steps)
+    calls = tuple([(step.given, shared_text(step), outcome(step, record), step.verdict,
+                    tuple(step.verdicts.items()) if step.verdicts else ()) for step in record.steps])
     return record.verdict, record.reason, tuple(record.clauses.items()), calls, msgspec.json.encode(record.deviations)
 
 

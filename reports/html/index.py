@@ -8,11 +8,12 @@ from functools import cache
 from typing import Any
 
 from reports.common import documents
-from reports.common.aggregate import Clauses, Pair, document_of, pairs
+from reports.common.aggregate import Clauses, document_of, pairs
 from reports.common.alignment import shared_text
 from reports.common.finding import Finding, findings
 from reports.common.results import Column, Name, Results
 from reports.common.wording import GLYPHS, observed_instead
+from reports.html.cases import Case
 from reports.html.packing import Numbers
 from specs.model import COMMON, SYNONYMS, VERDICTS, Clause
 from specs.record import Record
@@ -20,7 +21,7 @@ from specs.record import Record
 PAGE = COMMON[0]  # the document under test, whose errors are a row each
 
 
-def index(results: Results, clauses: Clauses, chunk_of: Mapping[str, int]) -> dict[str, Any]:
+def index(results: Results, clauses: Clauses, cases: Sequence[Case]) -> dict[str, Any]:
     """All that rows, cells and filters take. An item refers to another by its number.
 
     leaves: [clause, case, pattern]; patterns: the outcome in each column; outcomes: [verdict, what was observed].
@@ -30,30 +31,37 @@ def index(results: Results, clauses: Clauses, chunk_of: Mapping[str, int]) -> di
     known = {leaf.clause: at for at, leaf in enumerate({leaf.clause: leaf for leaf in leaves}.values())}
     outcomes: Numbers[tuple[str, str] | None] = Numbers()
     patterns: Numbers[tuple[int, ...]] = Numbers()
-    scenarios: Numbers[tuple[str, str]] = Numbers()
+    scenarios: Numbers[str] = Numbers()
     cells = [[known[leaf.clause], number[leaf.case],
-              patterns(tuple(outcomes(seen(leaf, column)) for column in results.columns))] for leaf in leaves]
-    cases = [[scenarios(case.partition("[")[0].partition("::")[::2]), Name.of(case).variant] for case in results.cases]
+              patterns(tuple(map(outcomes, pattern(cases[number[leaf.case]], leaf.clause, len(results.columns)))))]
+             for leaf in leaves]
+    variants = [[scenarios(case.scenario), Name.of(id_).variant] for case, id_ in zip(cases, number, strict=True)]
     return {
         "verdicts": VERDICTS, "glyphs": GLYPHS,
         "columns": [column_data(column, results) for column in results.columns],
         "clauses": [clause_data(name, clauses) for name in known],
-        "scenarios": scenario_data(results, list(scenarios.items), chunk_of),
-        "documents": ordered_documents(clauses),
-        "cases": cases, "outcomes": list(outcomes.items), "patterns": list(patterns.items), "leaves": cells,
+        "scenarios": scenario_data(cases), "documents": ordered_documents(clauses),
+        "cases": variants, "outcomes": list(outcomes.items), "patterns": list(patterns.items), "leaves": cells,
         "bugs": [bug_data(one, results, known, number) for one in findings(results)],
     }
 
 
-def seen(leaf: Pair, column: Column) -> tuple[str, str] | None:
-    """The verdict of a cell and what was returned, if the clause's id does not say it; None if it was not played."""
-    record = leaf.records.get(column.label)
-    verdict = record and record.clauses.get(leaf.clause)
-    if not record or not verdict:
-        return None
+def pattern(case: Case, clause: str, width: int) -> list[tuple[str, str] | None]:
+    """The outcome of a clause in a case, in each column; None where it was not played."""
+    found: list[tuple[str, str] | None] = [None] * width
+    for columns, record in case.groups:
+        outcome = seen(record, clause)
+        for column in columns:
+            found[column] = outcome
+    return found
+
+
+def seen(record: Record, clause: str) -> tuple[str, str] | None:
+    """The verdict, and what was returned if the clause's id does not say it."""
+    verdict = record.clauses.get(clause)
     if verdict == "conforms":
-        return verdict, other_errno(record, leaf.clause)
-    return verdict, observed_instead(record, leaf.clause)
+        return verdict, other_errno(record, clause)
+    return (verdict, observed_instead(record, clause)) if verdict else None
 
 
 def other_errno(record: Record, clause: str) -> str:
@@ -132,18 +140,17 @@ def part_of(record: Record) -> str:
 # --- Scenarios and bugs -------------------------------------------------------------------------------------
 
 
-def scenario_data(results: Results, names: Sequence[tuple[str, str]],
-                  chunk_of: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Every scenario: its file, name, line, summary, and the texts of its calls, in which the page searches."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    calls: dict[tuple[str, str], dict[str, None]] = {}
-    for case, records in results.cases.items():
-        file, _, name = case.partition("[")[0].partition("::")
-        first = next(iter(records.values()))
-        found.setdefault((file, name), {"file": file, "name": name, "chunk": chunk_of[file], "line": first.line,
-                                        "summary": first.summary})
-        calls.setdefault((file, name), {}).update((shared_text(step), None) for step in first.steps)
-    return [found[key] | {"calls": list(calls[key])} for key in names]
+def scenario_data(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """Every scenario: file, name, line, summary, the number of its pack, and its calls, in which the page searches."""
+    chunk_of: Numbers[str] = Numbers()
+    found: dict[str, dict[str, Any]] = {}
+    for case in cases:
+        _, first = case.groups[0]
+        one = found.setdefault(case.scenario, {
+            "file": case.file, "name": case.scenario.partition("::")[2], "chunk": chunk_of(case.file),
+            "line": first.line, "summary": first.summary, "calls": {}})
+        one["calls"].update((shared_text(step), None) for step in first.steps)
+    return [one | {"calls": list(one["calls"])} for one in found.values()]
 
 
 def bug_data(one: Finding, results: Results, known: Mapping[str, int], number: Mapping[str, int]) -> dict[str, Any]:

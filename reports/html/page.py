@@ -10,7 +10,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,15 +72,12 @@ def topics(results: Results) -> list[str]:
 
 def packs(results: Results, clauses: Clauses, extras: Extras) -> Iterator[tuple[str, str]]:
     """The packs by name: `index`; the calls of each scenario file, by its number; `programs`."""
-    files = list(cases.by_file(results))
-    data = index(results, clauses, {file: number for number, (file, _) in enumerate(files)})
+    every = cases.grouped(results)
+    files = [list(held) for _, held in groupby(every, lambda case: case.file)]
+    data = index(results, clauses, every)
     yield "index", packed(data | with_extras(results, extras, data["columns"]))
-    number, every = count(), []
-    for at, (_, held) in enumerate(files):
-        of_file = [cases.Case(next(number), case.partition("[")[0], cases.groups(records, results.columns))
-                   for case, records in held]
-        yield str(at), packed(cases.details(of_file))
-        every.extend(of_file)
+    for number, held in enumerate(files):
+        yield str(number), packed(cases.details(held))
     yield "programs", packed(cases.programs(every, results.columns, clauses))
 
 
