@@ -23,7 +23,7 @@ from specs.record import PlayedStep, Record, decode
 from suites import progress
 from suites.items import CaseItem
 from suites.selftest import faulty
-from suites.selftest.test_reports import HOSTILE, hostile, three_targets
+from suites.selftest.test_reports import HOSTILE, hostile, page_pack, three_targets
 from suites.selftest.written import Json, Report, Write, header, result
 from suites.selftest.written import write as write_file
 
@@ -319,10 +319,13 @@ def test_report_makes_page_badges_and_summary(tmp_path: Path) -> None:
     new = made(tmp_path / "new", linux=result("a", "fails", "EINVAL"))
     old = made(tmp_path / "old", linux=result("a"))
     summary, site = tmp_path / "summary.md", tmp_path / "site"
-    ended = script("report", sys.executable, new, old, site, GITHUB_STEP_SUMMARY=str(summary), PAGE="https://a.org")
+    ended = script("report", sys.executable, new, old, site, GITHUB_STEP_SUMMARY=str(summary), PAGE="https://a.org",
+                   GITHUB_SERVER_URL="https://a.org", GITHUB_REPOSITORY="owner/name")
     assert (ended.returncode, ended.stderr) == (1, "")
     assert sorted(path.name for path in site.iterdir()) == ["findings.md", "index.html", "linux.json", "linux.jsonl"]
     assert json.loads((site / "linux.json").read_text())["color"] == "red"
+    index = page_pack((site / "index.html").read_text(), "index")
+    assert (index["repository"], index["columns"][0]["changes"]) == ("https://a.org/owner/name", {"regressed": [0]})
     text = summary.read_text()
     assert "[Every case, on every system](https://a.org)" in text
     order = [text.index(part) for part in ("native: 1 regressed", "| errors/EISCONN::a | 1 |", "| target | cases |")]
