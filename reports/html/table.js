@@ -43,7 +43,7 @@ function headCell(column) {
     ...(fresh ? [element("small", {className: "fresh", title: `since the last run: ${fresh}`}, "new")] : []));
 }
 
-// A name that may be broken after a hyphen or underscore.
+// A name that may be broken after a hyphen, underscore or full stop.
 function breakable(name) {
   const made = document.createDocumentFragment();
   for (const part of name.split(/(?<=[-_.])/)) made.append(part, element("wbr"));
@@ -67,11 +67,10 @@ function* clauseLines(leaves, state) {
 
 function* scenarioLines(leaves, state) {
   for (const [scenario, held] of Map.groupBy(leaves, (leaf) => leaf.one.scenario)) {
-    const name = `${scenario.topic}::${scenario.name}`;
-    const {clause, one} = held[0];
-    const about = {key: `${clause.id} ${name}`, title: name, says: scenario.summary, depth: 2};
-    if (held.length > 1) yield* openable(about, held, state, variantLines);
-    else yield leafLine(held[0], one.variant ? `${name}[${one.variant}]` : name, 2, state);
+    const [{clause, one}] = held;
+    const key = `${clause.id} ${scenario.topic}::${scenario.name}`, says = `${scenario.topic}: ${scenario.summary}`;
+    if (held.length > 1) yield* openable({key, title: scenario.name, says, depth: 2}, held, state, variantLines);
+    else yield leafLine(held[0], one.variant ? `${scenario.name}[${one.variant}]` : scenario.name, 2, state);
   }
 }
 
@@ -80,7 +79,7 @@ function* variantLines(leaves, state) {
 }
 
 function leafLine(leaf, title, depth, state) {
-  const name = button(title, () => go({case: leaf.one.id}),
+  const name = button(breakable(title), () => go({case: leaf.one.id}),
     {tabIndex: -1, className: `name depth-${depth}`, title: leaf.one.scenario.summary});
   return line(name, [], [leaf], state);
 }
@@ -92,7 +91,7 @@ function* openable({key, title, says, depth, clause}, leaves, state, inner, open
   const twist = element("span", {className: "twist", ariaHidden: "true"}, isOpen ? "▾" : "▸");
   const name = button(twist, () => toggle(key, isOpen),
     {tabIndex: -1, className: `name depth-${depth}`, title: says, data: {key}, ariaExpanded: String(isOpen)});
-  name.append(title);
+  name.append(breakable(title));
   yield line(name, clause ? [clauseButton(clause)] : [], leaves, state);
   if (isOpen) yield* inner(leaves, state);
 }
