@@ -111,7 +111,8 @@ def group_data(columns: Sequence[int], record: Record, own: Mapping[Call, Played
 
     observed: of each call [outcome, verdict of the first clause, …], or 0 if it was not made.
     """
-    entries = [[texts(one.bug and f"{record.platform}/{one.bug}"), texts(declared(one))] for one in record.deviations]
+    entries = [[texts(one.bug and f"{record.platform}/{one.bug}"),
+                texts(declared(one) + (f" ({one.place})" if one.place else ""))] for one in record.deviations]
     seen = [[texts(outcome(step, record)), *(texts(step.judged.get(one, "")) for one in step.expected)]
             if (step := own.get(key)) else 0 for key in calls]
     return [columns, texts(record.verdict), texts(record.reason), [texts(clause) for clause in record.clauses],

@@ -186,6 +186,16 @@ def test_command_names_the_targets_file_and_the_test_of_a_drawn_case(four_clause
         assert command == wording.again(case, "mine", "my targets.yaml")
 
 
+@pytest.mark.parametrize(("case", "file"), [
+    ("suites/errors/EISCONN.yaml::a", ""), ("suites/errors/EISCONN.yaml::a[inet]", "it's mine.yaml"),
+    ("suites/walks/test_arguments.py::any-order[0-1]", "mine.yaml")])
+def test_command_is_that_of_every_report(four_clauses: None, write: Write, show: Open, case: str, file: str) -> None:
+    head = header(native="1")
+    head["targets"]["native"]["file"] = file
+    page = show(write(result("a") | {"case": case}, head=head), address=f"#case={case}")
+    assert page.locator("dialog code").all_inner_texts() == [wording.again(case, "native", file)]
+
+
 def test_reproducer_has_the_calls_of_the_target_that_was_clicked(four_clauses: None, write: Write, show: Open) -> None:
     def played(case: str, target: str, ret: str) -> Json:
         made = result(case, "conforms" if ret == "EISCONN" else "fails", ret, target)
