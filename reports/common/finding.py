@@ -137,12 +137,17 @@ def declared(record: Record, step: PlayedStep, clause: str) -> tuple[Declared | 
 # --- Its calls ----------------------------------------------------------------------------------------------
 
 
-def transcripts(one: Finding, results: Results) -> Table:
-    """The scenario's own calls, those of the platform beside the native ones."""
+def transcripts(one: Finding, results: Results, decisive: bool = False) -> Table:
+    """The scenario's own calls, those of the platform beside the native ones.
+
+    decisive: without probes, and up to the call that departs.
+    """
     native = next((column for column in results.columns if column.name == NATIVE and column != one.column), None)
     columns = [column for column in (native, one.column) if column and column.label in results.cases[one.example.id]]
     records = [results.cases[one.example.id][column.label] for column in columns]
-    calls = [keyed(step for step in record.steps if step.line) for record in records]
+    last = one.step.step if decisive else None
+    calls = [keyed(step for step in record.steps if step.line and not (
+        decisive and step.verb == "probe") and (last is None or (step.step or 0) <= last)) for record in records]
     made = Table(("call", "expected", *(column.label for column in columns)))
     for key, step in align(calls).items():
         seen = (outcome(steps[key], record) if key in steps else ""

@@ -48,7 +48,7 @@ def blocks(one: Finding, results: Results, clauses: Clauses) -> Iterator[Block]:
     yield Block("heading", "Expected")
     yield from chain.from_iterable(expected(clauses[name]) for name in cited(example, one) if name in clauses)
     yield Block("heading", "Seen")
-    yield Block("code", "\n".join(columns_of(transcripts(example.finding, results))))
+    yield Block("code", "\n".join(columns_of(transcripts(example.finding, results, decisive=True))))
     yield Block("heading", "Program")
     yield from program(example, one, results)
     yield Block("heading", "How often")

@@ -65,7 +65,7 @@ static void *make_restricted(void *argument) {
     return make(argument);
 }
 
-/* Signal the thread until its call returns, or so many times; whether it did. */
+/* Signal the thread until its call returns, or so often; whether it has. */
 static int interrupt(struct call *call, int number, int times) {
     for (int sent = 0; !call->returned && (!times || sent < times); sent++) {
         pthread_kill(call->thread, number);
