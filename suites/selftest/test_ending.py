@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import shutil
 import subprocess
@@ -49,7 +50,7 @@ ROW = re.compile(r"  (\S+) +(\S.*?) +(\d+) cases?   (pytest .+)")
 def layered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     """A copy of the suite, and its run on a preloaded library with three bugs of a line each."""
     compiler = shutil.which("cc") or shutil.which("gcc")
-    if not compiler or sys.platform != "linux":
+    if not compiler or platform.system() != "Linux":
         pytest.skip("a library is preloaded as on Linux, and there has to be a C compiler")
     folder = tmp_path_factory.mktemp("layered")
     (folder / "layer.c").write_text(LAYER)
