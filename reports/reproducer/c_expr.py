@@ -44,6 +44,9 @@ SUFFIX = {"getsockname": "name", "getpeername": "peer", "accept": "from", "recvf
 
 BYTES = 256  # bytes of an address, where no case claims more
 LARGEST_CLAIM = 1 << 16  # of namelen, for which there is really a buffer
+# The forms of namelen of an AF_UNIX address, by functions of fixtures/calls.c.
+FORMS = {"SUN_LEN": "without_null({})", "sizeof": "padded(0, {})", "garbage": "padded('g', {})",
+         "returned": "with_length({returned}.length, {})"}
 LONGEST_LITERAL = 2000  # bytes; C99 promises 4095, and the call around it is in one, too
 
 
@@ -118,7 +121,10 @@ class Spelling:
     # addresses
 
     def arguments(self, address: str, claimed: str = "", family: str = "", port: str = "") -> str:
-        """The two arguments of a call that takes an address. claimed: its length; all three overwrite what it says."""
+        """The two arguments of a call that takes an address.
+
+        claimed: its length, or one of FORMS; that, family and port overwrite what the address says.
+        """
         if address in ("null:", "bad:"):
             pointer, length = ("NULL", "0") if address == "null:" else ("(struct sockaddr *)1", "16")
             return f"{pointer}, {self.number(claimed or length)}"
@@ -127,7 +133,9 @@ class Spelling:
             name = f"with_port({self.number(port)}, {name})"
         if family:
             name = f"with_family({self.number(family)}, {name})"
-        if not claimed:
+        if claimed in FORMS:
+            name = FORMS[claimed].format(name, returned=(self.addresses or [""])[-1])
+        if not claimed or claimed in FORMS:
             return f"AT({name})"
         self.bytes = max(self.bytes, min(int(claimed), LARGEST_CLAIM))
         return f"&{name.removeprefix('&')}{'.' if name.startswith('&') else '->'}raw.head, {self.number(claimed)}"

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from reports.reproducer.c_expr import LARGEST_CLAIM, OTHER_SCOPES, SUFFIX, Spelling, literal, repeated_parts, variable
+from reports.reproducer.c_expr import (
+    FORMS,
+    LARGEST_CLAIM,
+    OTHER_SCOPES,
+    SUFFIX,
+    Spelling,
+    literal,
+    repeated_parts,
+    variable,
+)
 from specs.model import Transcript
 
 STRUCTURES = {"AF_INET": "sockaddr_in", "AF_INET6": "sockaddr_in6", "AF_UNIX": "sockaddr_un"}
@@ -40,7 +49,7 @@ class PlainSpelling(Spelling):
 
     declared: declarations of main() but those of sockets; prologue: what initialises them further; before: what is to
     be done before the next call. held: address -> variable. families: of each socket. verb, subject: of the next call.
-    taken: names that no variable may have.
+    came: the length of the address that came back last. taken: names that no variable may have.
     """
 
     def __init__(self, transcript: Transcript, taken: Iterable[str]) -> None:
@@ -54,7 +63,7 @@ class PlainSpelling(Spelling):
         self.families: dict[str, str] = {}
         self.bound: dict[str, tuple[str, Held]] = {}  # socket -> the address that bind() gave it, and its variable
         self.taken = {*LOCALS, *taken}
-        self.verb = self.subject = ""
+        self.verb = self.subject = self.came = ""
 
     # names
 
@@ -94,10 +103,23 @@ class PlainSpelling(Spelling):
         if address in ("null:", "bad:"):
             return super().arguments(address, claimed)
         held = self.held.get(address) or self.made(address)
+        if claimed in FORMS:
+            return self.as_passed(held, claimed)
         needed = min(int(claimed or 0), LARGEST_CLAIM)
         if family or port or needed > SIZES.get(held.structure, 0):
             held = self.changed(held, family, port, needed)
         return f"{held.pointer}, {self.number(claimed) if claimed else held.length}"
+
+    def as_passed(self, held: Held, form: str) -> str:
+        """The two arguments for an address of AF_UNIX, in a form of namelen."""
+        name = held.variable
+        if form == "garbage":
+            name = self.unique(f"{self.subject}-to")
+            self.declared.append(f"struct sockaddr_un {name};")
+            self.before += [f"memset(&{name}, 'g', sizeof {name});", f"{name}.sun_family = AF_UNIX;",
+                            f"strcpy({name}.sun_path, {held.variable}.sun_path);"]
+        lengths = {"SUN_LEN": f"SUN_LEN(&{name})", "returned": self.came}
+        return f"(struct sockaddr *)&{name}, {lengths.get(form, f'sizeof {name}')}"
 
     def changed(self, held: Held, family: str, port: str, needed: int) -> Held:
         """A copy of an address with another family or port, or with more bytes behind it."""
@@ -193,6 +215,7 @@ class PlainSpelling(Spelling):
             held = Held(made, structure, f"sizeof {made}" if short else f"{made}_length")
             self.declared.append(f"struct {structure} {made} = {{0}};")
             self.declared += [] if short else [f"socklen_t {made}_length = sizeof {made};"]
+        self.came = held.length
         kind, _, rest = address.partition(":")
         port = rest.rpartition(":")[2] if kind in ("inet", "inet6") else ""
         if rest and port != "0":

@@ -180,7 +180,7 @@ class Statements:
         if entry.verb == "probe":
             self.write_probe(entry)
             return
-        if self.is_needless(entry, keeps):
+        if self.is_needless(index, entry, keeps):
             if keeps:
                 self.last[entry.verb, entry.subject] = self.spelling.held[entry.observed["name"]]
             return
@@ -200,8 +200,10 @@ class Statements:
         else:
             self.write_needed(request)
 
-    def is_needless(self, entry: Entry, keeps: bool) -> bool:
-        """A name that nothing depends on, or that is known since bind()."""
+    def is_needless(self, index: int, entry: Entry, keeps: bool) -> bool:
+        """A name that nothing depends on, or that is known since bind(), unless a later call takes its length."""
+        if any("namelen=returned" in other.request for other in self.entries[index + 1:]):
+            return False
         is_name = entry.verb in ("getsockname", "getpeername") and not self.counted(entry) and self.judges
         return is_name and (not keeps or entry.observed.get("name", "") in self.spelling.held)
 

@@ -1,10 +1,11 @@
-"""The real agent with a fault laid over it: connect() reports another errno, or data arrives altered.
+"""The real agent with a fault laid over it: another errno, altered data, or one of LAYERS.
 
-    PYTHONPATH=… python faulty.py FAULT          FAULT: other-errno, ok, or altered; in the path is the suite
+    PYTHONPATH=… python faulty.py FAULT          FAULT: other-errno, ok, altered, …; in the path is the suite
 """
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from fixtures import agent
 
 PENDING = ("EINPROGRESS", "EALREADY", "EAGAIN")  # without these, what fails later is never reached
 OTHER = "EXDEV"  # which no connect() fails with
-FAULTS: dict[str, Callable[[str], str]] = {"other-errno": lambda errno: OTHER, "ok": lambda errno: "ok"}
+FAULTS: dict[str, Callable[[str], str]] = {"other-errno": lambda _: OTHER, "ok": lambda _: "ok"}
 ALTERED = "altered"
 
 
@@ -24,10 +25,10 @@ def lay_over(verb: str, fault: Callable[[str], str]) -> None:
 
     def faulty(*args: str, **operands: str) -> str:
         reported = real(*args, **operands)
-        errno = reported.removeprefix("ok value=")
-        if not errno.startswith("E") or errno in PENDING:
+        name = reported.removeprefix("ok value=")
+        if not name.startswith("E") or name in PENDING:
             return reported
-        return fault(errno) if errno == reported else f"ok value={fault(errno)}"
+        return fault(name) if name == reported else f"ok value={fault(name)}"
 
     agent.VERBS[verb] = faulty
 
@@ -45,6 +46,28 @@ def alter_data() -> None:
     agent.libc = libc
 
 
+# --- faults of a layer that a program shows which passes, or shares, what the other scenarios do not ----------
+
+
+def takes_no_padding() -> None:
+    """An AF_UNIX path with bytes behind its null byte, up to the whole structure, is invalid."""
+    real = agent.libc
+
+    def libc(function: str, *args: Any) -> tuple[int, int]:
+        if function in ("bind", "connect", "sendto"):
+            raw, length = bytes(args[-2] or b""), args[-1].value
+            is_path = agent.LAYOUT.family_of(raw) == agent.LAYOUT.families["AF_UNIX"] and raw[2:3] > b"\0"
+            if is_path and len(raw[2:].split(b"\0")[0]) + 3 < length <= 2 + agent.LAYOUT.sun_path:
+                return -1, errno.EINVAL
+        return real(function, *args)
+
+    agent.libc = libc
+
+
+LAYERS: dict[str, Callable[[], None]] = {
+    ALTERED: alter_data, "no-padding": takes_no_padding}
+
+
 def target(name: str, fault: str) -> str:
     """The entry of a targets file."""
     return (f"{name}:\n  about: this machine, with the fault {fault}\n  start: ['{{python}}', '{__file__}', {fault}]\n"
@@ -52,8 +75,8 @@ def target(name: str, fault: str) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == ALTERED:
-        alter_data()
+    if sys.argv[1] in LAYERS:
+        LAYERS[sys.argv[1]]()
     else:
         for verb in ("connect", "pthread_join", "getsockopt"):
             lay_over(verb, FAULTS[sys.argv[1]])

@@ -20,7 +20,7 @@ from fixtures import targets
 from specs import load, pages
 from specs.foresee import foresee
 from specs.judge import judge
-from specs.model import Case, Check, Citation, Entry, Profile, Transcript
+from specs.model import FAILING, Case, Check, Citation, Entry, Profile, Transcript
 from specs.outcomes import is_errno, matches
 from specs.reached import reached
 from suites import engine
@@ -186,3 +186,27 @@ def test_faulty_target_fails_from_end_to_end(tmp_path: Path) -> None:
             }
             assert verdicts
             assert {case: verdict for case, verdict in verdicts.items() if verdict != "fails"} == {}
+
+
+# Of each fault of a layer, the scenarios that show it among those that are played.
+LAYERS = {
+    "no-padding": {"of-the-whole-structure", "bound-with-the-whole-structure", "sent-to-the-whole-structure",
+                    "of-the-returned-length", "sent-to-the-returned-length"},
+}
+PLAYED = ("suites/description/name.yaml",)
+
+
+def test_fault_of_a_layer_fails_where_a_program_meets_it(tmp_path: Path) -> None:
+    """What a layer takes, ignores or ends is seen by the scenarios about that, and by no other."""
+    (tmp_path / "targets.yaml").write_text("".join(faulty.target(fault, fault) for fault in LAYERS))
+    reported = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--targets", f"{tmp_path}/targets.yaml", "--target", ",".join(LAYERS),
+         "--results", f"{tmp_path}/results", *PLAYED],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert reported.returncode == 1, reported.stdout + reported.stderr
+    results = [json.loads(line) for line in (tmp_path / "results").read_text().splitlines()[1:-1]]
+    assert {result["target"] for result in results} == set(LAYERS)
+    for fault, scenarios in LAYERS.items():
+        failed = {result["case"].partition("::")[2].partition("[")[0] for result in results
+                  if result["target"] == fault and result["verdict"] in FAILING}
+        assert failed == scenarios, fault
