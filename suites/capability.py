@@ -14,6 +14,7 @@ from specs.verbs import VERBS
 from suites.timeouts import waits_for_error
 
 DEFAULT_NETNS = "default"  # of the laboratory, for all cases that need no other
+NONBLOCKING = {"SOCK_NONBLOCK": ("facilities", "flag", "SOCK_NONBLOCK"), "FIONBIO": ("verbs", "verb", "ioctl")}
 IGNORED_SIGNAL = "SIGURG"  # as POSIX has it: sent to a thread, it shows whether its call has returned
 
 
@@ -30,8 +31,7 @@ def missing_capability(case: Case, hello: Mapping[str, Any]) -> str:
     wanted += [("domains", "domain", case.axes["domain"])] if "domain" in case.axes else []
     uses_facility = any(step.verb == "wait" for step in case.steps)
     wanted += [("facilities", "facility", case.axes["facility"])] if uses_facility and "facility" in case.axes else []
-    if case.axes.get("nonblocking") == "SOCK_NONBLOCK":
-        wanted.append(("facilities", "flag", "SOCK_NONBLOCK"))
+    wanted += [needed for way, needed in NONBLOCKING.items() if way == case.axes.get("nonblocking")]
     kind, name = next(((kind, name) for key, kind, name in wanted if name not in hello[key]), ("", ""))
     meaning = VERBS[name].lacking if kind == "verb" else ""
     return f"the target has no {kind} {name}{meaning and ': '}{meaning}" if name else ""

@@ -64,8 +64,13 @@ def takes_no_padding() -> None:
     agent.libc = libc
 
 
+def ignores_fionbio() -> None:
+    """ioctl() succeeds and does nothing."""
+    agent.VERBS["ioctl"] = lambda *_, **__: "ok"
+
+
 LAYERS: dict[str, Callable[[], None]] = {
-    ALTERED: alter_data, "no-padding": takes_no_padding}
+    ALTERED: alter_data, "no-padding": takes_no_padding, "no-fionbio": ignores_fionbio}
 
 
 def target(name: str, fault: str) -> str:
