@@ -172,7 +172,7 @@ class Reader:
         """Names must have been introduced; some steps introduce new ones."""
         if VERBS[verb].subject:  # it is no reference
             self.names.add(name)
-        for used in (name, operands.get("with", name)):
+        for used in (name, *(operands[key] for key in ("with", "over") if key in operands)):
             if used not in self.names:
                 fail(self.file, line, f"nothing is named {used!r}; named so far: {listing(self.names) or 'nothing'}")
         for to in listed(operands.get("to", ())):

@@ -99,8 +99,8 @@ class PlainRequest(Request):
         families, domain = self.spelling.families, self.operands.get("domain", "")
         if self.verb.name in ("socket", "socketpair"):
             families.update(dict.fromkeys((self.entry.subject, self.operands.get("peer", "")), domain))
-        elif self.verb.name == "accept":
-            families[self.operands["as"]] = families.get(self.entry.subject, "")
+        elif self.verb.name in ("accept", "dup", "dup2"):
+            families[self.operands.get("as") or self.operands["over"]] = families.get(self.entry.subject, "")
 
 
 class Statements:

@@ -69,8 +69,25 @@ def ignores_fionbio() -> None:
     agent.VERBS["ioctl"] = lambda *_, **__: "ok"
 
 
+def close_disconnects() -> None:
+    """close() of one of several descriptors of a socket ends what the others have."""
+    real = agent.libc
+    shared: set[int] = set()
+
+    def libc(function: str, *args: Any) -> tuple[int, int]:
+        if function == "close" and args[0] in shared:
+            real("shutdown", args[0], agent.constant("SHUT_RDWR"))
+        made = real(function, *args)
+        if function == "dup":
+            shared.update((args[0], made[0]))
+        return made
+
+    agent.libc = libc
+
+
 LAYERS: dict[str, Callable[[], None]] = {
-    ALTERED: alter_data, "no-padding": takes_no_padding, "no-fionbio": ignores_fionbio}
+    ALTERED: alter_data, "no-padding": takes_no_padding, "no-fionbio": ignores_fionbio,
+    "close-disconnects": close_disconnects}
 
 
 def target(name: str, fault: str) -> str:
