@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(problem)) from None
     for mark in marks(schedule.clauses):
         config.addinivalue_line("markers", mark)
+    gc.disable()  # until all items are made: they live to the end, and garbage is looked for in vain
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -76,6 +78,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Play the cases: here, or in the workers of pytest-xdist, from whose reports their results are written."""
+    gc.freeze()
+    gc.enable()
     if session.config.getoption("collectonly") or collection.is_selftest(session.config) or session.testsfailed:
         return (yield)
     with running(session):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import json
 import os
 import platform
@@ -565,3 +566,7 @@ def test_run_that_is_ended_in_the_middle_leaves_nothing(mid: Mid, number: signal
     file = tmp_path / "torn.jsonl"
     file.write_bytes(mid.written)
     assert results.read(file).torn
+
+
+def test_garbage_is_looked_for_again_when_all_items_are_made() -> None:
+    assert (gc.isenabled(), gc.get_freeze_count() > 0) == (True, True)
