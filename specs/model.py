@@ -200,8 +200,7 @@ class Case:
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One call that was made. step: index of the scenario's step, None for a call a fixture made (given: its name).
 
     seconds: how long it took, to the millisecond, so that what was recorded is judged as what was seen.

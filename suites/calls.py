@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 
 from fixtures.targets import Agent, AgentError, Answer
 from specs.model import Entry, Transcript
@@ -37,7 +36,7 @@ class Calls:
         started = time.monotonic()
         answer = self.composer.call(entry.request, timeout)
         seconds = round(time.monotonic() - started, 3)
-        self.transcript.entries.append(replace(entry, observed=answer.observed(), seconds=seconds))
+        self.transcript.entries.append(entry._replace(observed=answer.observed(), seconds=seconds))
         if answer.ret == "crashed":
             raise Stop("crashed", f"{entry.text}: {answer.reason}")
         if answer.ret == "blocks":

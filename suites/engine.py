@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from fixtures import check, world
 from fixtures.targets import Agent, AgentError, Answer, Session, Unavailable
@@ -79,7 +78,7 @@ class Play:
             lacking = entries[-1].observed["ret"] == "unsupported"
             if step.is_precondition or (lacking and not step.observe):
                 raise
-        entries[-1] = replace(entries[-1], text=step.text, verb=step.verb, subject=step.name, step=index)
+        entries[-1] = entries[-1]._replace(text=step.text, verb=step.verb, subject=step.name, step=index)
 
     def stop_if_in_vain(self, index: int, step: Step) -> None:
         """Stop before a call that waits for what nothing can bring any more: every connect() that would has failed."""

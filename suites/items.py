@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ SCHEDULE = pytest.StashKey[Schedule]()
 KINDS = ("domain", "type")  # axes whose values are marks
 
 
+@cache
 def vocabulary() -> Vocabulary:
     """The words that scenarios may use because a fixture defines them."""
     return Vocabulary({word: world.operands_of(word) for word in world.FIXTURES}, world.ADDRESSES)

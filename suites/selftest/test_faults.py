@@ -83,7 +83,7 @@ def faults(check: Check, entry: Entry, force: str) -> Iterator[Mapping[str, str]
 
 
 def falsified(transcript: Transcript, index: int, observed: Mapping[str, str]) -> Transcript:
-    return replace(transcript, entries=[replace(entry, observed=observed) if entry.step == index else entry
+    return replace(transcript, entries=[entry._replace(observed=observed) if entry.step == index else entry
                                         for entry in transcript.entries])
 
 
@@ -99,7 +99,7 @@ def test_every_fault_fails(native: Native, clause: str) -> None:
         made = [one for one in reached(case, transcript)[0] if one.check.clause == clause]
         for position, (index, check, entry) in enumerate(made):
             for observed in faults(check, entry, force):
-                wrong = replace(entry, observed=observed)
+                wrong = entry._replace(observed=observed)
                 if any(matches(one.at(position), wrong, transcript) for one in declared):
                     continue  # that is how this system is known to be wrong
                 found = judge(case, falsified(transcript, index, observed), CLAUSES, native.profile)

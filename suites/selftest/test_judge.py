@@ -431,7 +431,7 @@ TIMED = step((A, {"errno": "ETIMEDOUT", "not-before": "300ms", "within": "30s"})
 
 def after(seconds: float, outcome: str = "ETIMEDOUT", on: Profile | None = None) -> Judgement:
     transcript = seen([TIMED], outcome)
-    transcript.entries = [replace(entry, seconds=seconds) for entry in transcript.entries]
+    transcript.entries = [entry._replace(seconds=seconds) for entry in transcript.entries]
     return judge(case(TIMED), transcript, CLAUSES, on or profile())
 
 
@@ -460,7 +460,7 @@ def test_time_can_be_declared() -> None:
 def test_fields_have_bounds_too(observed: Mapping[str, str], seconds: float, verdict: str) -> None:
     one = step((A, {"ready": ["output"], "within": "3s"}), verb="wait")
     transcript = seen([one], observed)
-    transcript.entries = [replace(entry, seconds=seconds) for entry in transcript.entries]
+    transcript.entries = [entry._replace(seconds=seconds) for entry in transcript.entries]
     assert judge(case(one), transcript, CLAUSES, profile()).verdict == verdict
 
 
@@ -914,7 +914,7 @@ def test_any_observation_that_differs_drifts_and_no_check_does(
     if not steps[index].checks:
         return
     other = "EXDEV"  # which is among no outcomes
-    entries = [replace(one, observed={"ret": other}) if one.step == index else one for one in transcript.entries]
+    entries = [one._replace(observed={"ret": other}) if one.step == index else one for one in transcript.entries]
     found = judge(case(*steps), replace(transcript, entries=entries), CLAUSES, on)
     drifted = str(index + 1) in observed_in(*play)
     assert ("drifted" in found.steps[index].values()) == drifted
