@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(problem)) from None
     for mark in marks(schedule.clauses):
         config.addinivalue_line("markers", mark)
-    gc.disable()  # until all items are made: they live to the end, and garbage is looked for in vain
+    collection.begin()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -78,8 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Play the cases: here, or in the workers of pytest-xdist, from whose reports their results are written."""
-    gc.freeze()
-    gc.enable()
+    collection.end()
     if session.config.getoption("collectonly") or collection.is_selftest(session.config) or session.testsfailed:
         return (yield)
     with running(session):
@@ -114,9 +112,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
         ending.show(terminal, recorded.files, recorded.items, unexplained, **options.of_ending(session.config))
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    shares.configure(node)
+pytest_configure_node = pytest.hookimpl(optionalhook=True)(shares.configure)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -18,6 +19,17 @@ def is_selftest(config: pytest.Config) -> bool:
     """Whether all that is named belongs to the suite's own tests, which run only when named and record nothing."""
     named = [Path(arg.partition("::")[0]).resolve() for arg in config.args]
     return bool(named) and all(path.is_relative_to(SELFTEST) for path in named)
+
+
+def begin() -> None:
+    """Look for no garbage until all items are made: they live to the end."""
+    gc.disable()
+
+
+def end() -> None:
+    """Look for garbage again, and never among what collection has made."""
+    gc.freeze()
+    gc.enable()
 
 
 def refuse_unmatched(config: pytest.Config, items: list[pytest.Item]) -> None:
