@@ -31,10 +31,16 @@ def validator(name: str, *path: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator({**part, "$defs": document.get("$defs", {})})
 
 
+# Values that have been checked, for most steps are written many times: validator, which this keeps, by id and value.
+ACCEPTED: dict[tuple[int, str], jsonschema.Draft202012Validator] = {}
+
+
 def check(file: str, value: Any, line: int, what: str, against: jsonschema.Draft202012Validator) -> None:
     """Refuse a value that its schema refuses, in words."""
-    errors = list(against.iter_errors(value))
+    spelt = id(against), repr(value)
+    errors = [] if spelt in ACCEPTED else list(against.iter_errors(value))
     if not errors:
+        ACCEPTED[spelt] = against
         return
     error: Any = jsonschema.exceptions.best_match(errors)
     kind = error.validator, len(error.absolute_path)  # of several alike, the first in the file

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs import baseline, load, scenarios, strict
+from specs import baseline, grammar, load, scenarios, strict
 from specs.model import (
     SYNONYMS,
     Case,
@@ -963,3 +963,10 @@ def test_release_that_a_baseline_was_not_seen_on_is_another(files: Files, versio
 def test_wrong_targets_are_refused(files: Files, text: str, line: int, reported: str) -> None:
     message = files.refused(load.targets, files.write("some.yaml", text))
     assert re.match(rf"some\.yaml:{line}: .*{reported}", message), message
+
+
+def test_value_that_one_schema_accepts_is_still_refused_by_another() -> None:
+    for _ in range(2):
+        grammar.check("file", "peer", 1, "a name", grammar.validator("scenarios", "name"))
+        with pytest.raises(SpecError):
+            grammar.check("file", "peer", 1, "expect", grammar.validator("scenarios", "outcome"))
