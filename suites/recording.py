@@ -112,7 +112,7 @@ class Recording:
         self.recorder("").begin(head)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        lines = [decode(line) for line in getattr(report, "connect_lines", ())]
+        lines = [decode(line) for line in report.__dict__.pop("connect_lines", ())]
         if report.failed and not lines:
             self.complete = False  # the suite itself is wrong, and a case is without a result
         recorder = self.recorder(getattr(report, "worker_id", "")) if lines else None
@@ -145,6 +145,7 @@ class Recording:
 def lines_of(item: pytest.Item) -> list[str]:
     """What an item gives the result file; of a worker the first that does gives it the header too."""
     lines: list[Line] = [*item.stash.get(RECORDS, [])]
+    item.stash[RECORDS] = []  # it has been reported, and is not kept to the end of the run
     if lines and is_worker(item.config) and HEADER in item.config.stash:
         lines.insert(0, item.config.stash[HEADER])
         del item.config.stash[HEADER]

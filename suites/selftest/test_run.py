@@ -30,7 +30,8 @@ from reports.common import results
 from specs import load
 from specs.model import VERDICTS, Case
 from specs.record import SCHEMA
-from suites import schedule
+from suites import recording, schedule
+from suites.outcome import RECORDS
 from suites.selftest import faulty
 from suites.selftest import house as house_  # `house` is a fixture here
 from suites.selftest.runs import ROOT, TIMEOUT_S, Run, command, copied, run
@@ -570,3 +571,12 @@ def test_run_that_is_ended_in_the_middle_leaves_nothing(mid: Mid, number: signal
 
 def test_garbage_is_looked_for_again_when_all_items_are_made() -> None:
     assert (gc.isenabled(), gc.get_freeze_count() > 0) == (True, True)
+
+
+def test_result_is_not_kept_when_it_has_been_reported() -> None:
+    record = object()
+    item = SimpleNamespace(stash={RECORDS: [record]}, config=SimpleNamespace())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(recording, "encode", lambda line: "line" if line is record else "")
+        assert recording.lines_of(item) == ["line"]  # type: ignore[arg-type]
+    assert item.stash[RECORDS] == []
