@@ -112,7 +112,9 @@ class Recording:
         self.recorder("").begin(head)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        lines = [decode(line) for line in report.__dict__.pop("connect_lines", ())]
+        lines = [decode(line) for line in getattr(report, "connect_lines", ())]
+        if lines and not report.failed:
+            del report.connect_lines  # the terminal keeps every report; the end of the run looks at those that failed
         if report.failed and not lines:
             self.complete = False  # the suite itself is wrong, and a case is without a result
         recorder = self.recorder(getattr(report, "worker_id", "")) if lines else None

@@ -50,14 +50,14 @@ def alter_data() -> None:
 
 
 def takes_no_padding() -> None:
-    """An AF_UNIX path with bytes behind its null byte, up to the whole structure, is invalid."""
+    """An AF_UNIX path in a whole structure, with bytes behind its null byte, is invalid."""
     real = agent.libc
 
     def libc(function: str, *args: Any) -> tuple[int, int]:
         if function in ("bind", "connect", "sendto"):
             raw, length = bytes(args[-2] or b""), args[-1].value
             is_path = agent.LAYOUT.family_of(raw) == agent.LAYOUT.families["AF_UNIX"] and raw[2:3] > b"\0"
-            if is_path and len(raw[2:].split(b"\0")[0]) + 3 < length <= 2 + agent.LAYOUT.sun_path:
+            if is_path and len(raw[2:].split(b"\0")[0]) + 3 < length == 2 + agent.LAYOUT.sun_path:
                 return -1, errno.EINVAL
         return real(function, *args)
 
