@@ -227,6 +227,18 @@ CONVERSATIONS = {
         socket datagram AF_UNIX SOCK_DGRAM
         connect datagram <server>
         connect datagram unspec:
+        connect datagram {kind}:c namelen=sizeof
+        socket padded AF_UNIX {type}
+        bind padded {kind}:c namelen=garbage
+        getsockname padded
+        connect client {kind}:c namelen=returned
+        connect client {kind}:c namelen=sizeof
+        connect client {kind}:c namelen=garbage
+        socket short AF_UNIX {type}
+        bind short unix:d namelen=SUN_LEN
+        getsockname short
+        sendto datagram unix:d data=x namelen=SUN_LEN
+        sendto datagram {kind}:c data=x namelen=garbage
         reset
         """,
     "pending": """
@@ -239,9 +251,20 @@ CONVERSATIONS = {
         connect b <full>
         socket c AF_INET SOCK_STREAM
         fcntl c F_GETFL
+        ioctl c FIONBIO value=1
+        fcntl c F_GETFL
+        ioctl c FIONBIO value=0
+        fcntl c F_GETFL
+        ioctl c TIOCGWINSZ value=1
         fcntl c F_SETFL flags=O_NONBLOCK
         fcntl c F_GETFL
         connect c <full>
+        dup c d
+        connect d <full>
+        socket e AF_INET SOCK_DGRAM
+        dup2 e d
+        dup2 e nothing
+        connect d <full>
         connect c <full>
         getsockopt c SO_ERROR
         getpeername c
