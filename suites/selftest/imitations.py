@@ -338,6 +338,12 @@ class Failures(Kernel):
                 self.failed.add(fd)
         return fd in self.failed
 
+    def dup2(self, fd: int, over: int) -> Result:
+        """A descriptor becomes one of another socket, with what has become of that."""
+        for states in (self.pending, self.failed):
+            (states.add if fd in states else states.discard)(over)
+        return self.real("dup2", fd, over)
+
     def close(self, fd: int) -> Result:
         self.pending.discard(fd)
         self.failed.discard(fd)

@@ -255,7 +255,6 @@ CONVERSATIONS = {
         fcntl c F_GETFL
         ioctl c FIONBIO value=0
         fcntl c F_GETFL
-        ioctl c TIOCGWINSZ value=1
         fcntl c F_SETFL flags=O_NONBLOCK
         fcntl c F_GETFL
         connect c <full>
