@@ -50,7 +50,7 @@ def in_field_terms(line: Any, schema: int) -> Any:
     if not isinstance(line, dict):
         return line
     if "targets" in line:
-        return line | {"targets": {name: greeted(target) for name, target in line["targets"].items()}}
+        return line | {"targets": {name: with_hello(target) for name, target in line["targets"].items()}}
     if "case" not in line:
         return line
     case = case_id(str(line["case"]))
@@ -61,7 +61,7 @@ def in_field_terms(line: Any, schema: int) -> Any:
     return line | {"case": case} | ({"revision": ""} if changed else {})
 
 
-def greeted(target: Mapping[str, Any]) -> dict[str, Any]:
+def with_hello(target: Mapping[str, Any]) -> dict[str, Any]:
     return {"hello" if key == "greeting" else key: value for key, value in target.items()}
 
 

@@ -7,11 +7,7 @@
 {% for header in headers %}
 #include <{{ header }}>
 {% endfor %}
-{% for name, number in options %}
-#ifndef {{ name }}
-#define {{ name }} {{ number }} /* Linux; too new for some headers */
-#endif
-{% endfor %}
+{% include "options.c" %}
 
 {% if helpers %}
 {{ helpers }}

@@ -30,11 +30,7 @@
 #define {{ errno }} (-1) /* no errno of this platform */
 #endif
 {% endfor %}
-{% for name, number in options %}
-#ifndef {{ name }}
-#define {{ name }} {{ number }} /* Linux; too new for some headers */
-#endif
-{% endfor %}
+{% include "options.c" %}
 
 static const char *error_name(int number) {
     static char unnamed[16];
