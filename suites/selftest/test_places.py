@@ -126,8 +126,8 @@ def test_full_disk_ends_the_run_in_one_line() -> None:
 def test_run_in_which_nothing_was_tested_is_not_green(suite: Path) -> None:
     """Of the whole suite, or because no target can be started."""
     gone = "gone: {about: a thing, start: [/no/such], platform: toy, lab: false}\n"
-    deaf = "{fixtures}/agent.py | sed -u '1s/domains=[^ ]*/domains=/'"
-    mute = f"mute: {{about: a thing, start: [sh, -c, \"{{python}} {deaf}\"], platform: toy, lab: false}}\n"
+    bare = "{fixtures}/agent.py | sed -u '1s/domains=[^ ]*/domains=/'"
+    mute = f"mute: {{about: a thing, start: [sh, -c, \"{{python}} {bare}\"], platform: toy, lab: false}}\n"
     with (suite / "fixtures/targets.yaml").open("a") as file:
         file.write(gone + mute)
     assert [play(suite, "--target", name).code for name in ("gone", "mute", "gone,native")] == [5, 5, 0]

@@ -240,13 +240,13 @@ def test_what_an_agent_says_beside_its_answers_is_bounded(start: Start) -> None:
     ("networks-of-numbers", "its hello has networks='{\"route\":1}': Expected `object`, got `int` - at `$[...]`"),
     ("newer", "it speaks protocol 4, this suite 3"), ("floods-first", f"no hello came but '{'x' * 80}…'"),
 ])
-def test_target_that_greets_wrongly_is_unsupported(start: Start, way: str, reason: str) -> None:
+def test_target_with_a_wrong_hello_is_unsupported(start: Start, way: str, reason: str) -> None:
     found = run(start(way, install="pip install toy"), BAD)
     assert (found.verdict, found.reason) == ("unsupported", f"toy: {reason}; pip install toy")
     assert found.clauses == dict.fromkeys(CLAUSES, "unsupported")
 
 
-def test_target_that_never_greets_is_unsupported(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_target_without_a_hello_is_unsupported(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "START_TIMEOUT_S", 0.2)
     found = run(start("mute"), BAD)
     assert (found.verdict, found.reason) == ("unsupported", "toy: no hello came but nothing")

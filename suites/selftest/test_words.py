@@ -28,7 +28,7 @@ NOWHERE = {
     r"strangers?": "another sender, another socket, unknown_key",
     r"rooms?": "space, buffer, namespace, package",
     r"worlds|World": "networks, lab.Network, world.Environment",
-    r"greetings?": "hello",
+    r"greet(s|ed|ings?)?": "hello",
     r"patience|grace_s": "call_timeout, shutdown_timeout",
     r"given things?": "a fixture",
     r"(silent|absent)[ -](host|neighbour)s?|impatient": "blackholed host, unresolved neighbour, short-syn-timeout",

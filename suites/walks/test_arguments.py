@@ -27,19 +27,19 @@ LENGTH = """
 TYPES = st.sampled_from(["SOCK_STREAM", "SOCK_DGRAM"])
 
 
-def greeted(target: Drawn, field: str) -> int:
+def of_hello(target: Drawn, field: str) -> int:
     """A number of the target's hello, about its structures."""
     return int(target.hello.get(field, RFC_3493[field]))
 
 
 def size_of(target: Drawn, domain: str) -> int:
     """sizeof(struct sockaddr_in) or, 32 on illumos, sizeof(struct sockaddr_in6)."""
-    return 16 if domain == "AF_INET" else greeted(target, "sockaddr_in6")
+    return 16 if domain == "AF_INET" else of_hello(target, "sockaddr_in6")
 
 
 def families(target: Drawn) -> st.SearchStrategy[int]:
     """Families that no platform has, as far as sa_family holds them: one byte where there is sa_len before it."""
-    return st.integers(47, greeted(target, "sa_family_max"))
+    return st.integers(47, of_hello(target, "sa_family_max"))
 
 
 @INTERNET
