@@ -54,6 +54,14 @@ HOSTILE = '*/ int x = "%s%n\\";??/\n#error \u2028 /*'
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler cc")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def path_of_root() -> Iterator[None]:
+    """The commands that make a network are in folders that are not on the path of an ordinary user."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PATH", os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"]))
+        yield
+
+
 # --- what is reproduced -------------------------------------------------------------------------------------
 
 
@@ -119,8 +127,8 @@ def start(program: Path, commands: Sequence[str], session: targets.Session) -> l
 @functools.cache
 def lack() -> str:
     """Why this machine does not make the networks that some cases need; empty if it does."""
-    if not shutil.which("ip") or not shutil.which("unshare"):
-        return "there is no program ip or unshare"
+    if missing := [name for name in ("ip", "sysctl", "unshare") if not shutil.which(name)]:
+        return f"there is no program {missing[0]}"
     reported = subprocess.run(["unshare", "-Urn", "ip", "link"], capture_output=True, text=True, check=False)
     return reported.stderr.strip()
 
