@@ -25,7 +25,8 @@ from specs.verbs import VERBS
 from suites.selftest import test_agent
 from suites.selftest.test_agent import (  # noqa: F401 - collected here too, and given the hand below
     AGENT_VERBS,
-    IN_PYTHON,
+    COMPILING,
+    DECLARED,
     Hand,
     test_each_verb_answers,
     test_empty_lines_and_comments_are_not_answered,
@@ -80,6 +81,7 @@ BUILDS = {
     "port": Build("cc", ('-DCONNECT_PLATFORM="port.h"',), ("-pthread",)),
     "small": Build("cc", ("-DMOST=64", "-DBYTES=4096", "-DLINE=16384"), ("-pthread",)),
     "bare": Build("cc", BARE),
+    "compiling": Build("cc", ('-DCONNECT_CC="./compiler"',), ("-pthread",)),
     "winsock": Build("x86_64-w64-mingw32-gcc", ("-static",), ("-lws2_32",), runs=False),
 }
 
@@ -567,6 +569,32 @@ def test_it_answers_as_agent_py_does(talk: str, flavour: str, programs: Path, tm
     assert [list((tmp_path / name).iterdir()) for name in ("c", "python")] == [[], []]
 
 
+def declares(hand: Hand, *lengths: str) -> str:
+    """What an agent answers of connect() with one of these types of its length."""
+    like = quote("|".join(f"int connect(int, const struct sockaddr *, {one})" for one in lengths))
+    return hand.say(f"declare connect sys/socket.h like={like} xopen=700")
+
+
+@pytest.mark.parametrize(("header", "posix", "page"), DECLARED)
+def test_it_finds_declarations_as_agent_py_does(header: str, posix: str, page: str, programs: Path, tmp_path: Path,
+                                                start: Start) -> None:
+    it = start(tmp_path, made("compiling", programs))
+    assert declares(it, "socklen_t") == "unsupported no headers that a C compiler finds on this platform"
+    (tmp_path / "sys").mkdir()
+    types = "#include <stddef.h>\nstruct sockaddr;\ntypedef unsigned socklen_t;\n"
+    types += "#if _XOPEN_SOURCE != 700\n#error\n#endif\n"
+    (tmp_path / "sys" / "socket.h").write_text(f"{types}{header}\n", encoding="utf-8")
+    compiler = tmp_path / "compiler"
+    compiler.write_text('#!/bin/sh\nexec cc -I. "$@"\n', encoding="utf-8")
+    compiler.chmod(0o755)
+    assert re.match(posix, declares(it, "socklen_t"))
+    assert re.match(page, declares(it, "int", "socklen_t"))
+    assert {path.name for path in tmp_path.iterdir()} == {"sys", "compiler"}, "the agent leaves nothing"
+    compiler.write_text("#!/bin/sh\n", encoding="utf-8")
+    assert declares(it, "int") == "unsupported no C compiler that refuses two types of one function on this platform"
+    assert declares(it, "x" * 60000).startswith("error declare: too long is")
+
+
 CONSTANT = re.compile(r"\b(?:(?:AF|SOCK|IPPROTO|SO|TCP|IP|IPV6|MSG|SHUT|O|F)_[A-Z0-9_]+|SIG[A-Z0-9]+|POLL[A-Z]+)\b")
 
 
@@ -582,7 +610,7 @@ def test_it_knows_the_constants_that_scenarios_name(hand: Hand, tmp_path: Path, 
 def test_its_hello_is_that_of_agent_py(hand: Hand, tmp_path: Path, start: Start) -> None:
     of_c, of_python = (dict(word.split("=", 1) for word in it.hello.split()[1:]) for it in (hand, start(tmp_path)))
     assert {key for key in of_c if of_c[key] != of_python.get(key)} == {"agent", "verbs"}
-    assert set(of_python["verbs"].split(",")) - set(of_c["verbs"].split(",")) == IN_PYTHON
+    assert set(of_python["verbs"].split(",")) - set(of_c["verbs"].split(",")) == COMPILING
 
 
 def test_hello_passes_on_the_networks_of_its_environment(posix: Path, tmp_path: Path, start: Start) -> None:
@@ -671,7 +699,7 @@ def made_of(source: str, folder: Path, *options: str) -> Path:
 def test_it_is_built_without_what_there_is_not(lack: str, tmp_path: Path, start: Start) -> None:
     it = start(tmp_path / "in", made_of("", tmp_path, f"-DWITHOUT_{lack}"))
     verbs = dict(word.split("=", 1) for word in it.hello.split()[1:])["verbs"].split(",")
-    assert set(AGENT_VERBS) - set(verbs) == {"reset"} | IN_PYTHON | LACKS[lack]
+    assert set(AGENT_VERBS) - set(verbs) == {"reset"} | COMPILING | LACKS[lack]
     assert ("AF_UNIX" in it.hello) == (lack != "AF_UNIX")
     assert (",select," in it.hello) == (lack != "SELECT")
     it.do("socket c AF_INET SOCK_STREAM")
