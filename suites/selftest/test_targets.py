@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import select
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -345,14 +344,3 @@ def test_closed_session_starts_nothing(start: Start, log: Path) -> None:
 def test_call_timeout_may_be_a_fraction_of_a_second(call_timeout: int | str, seconds: float) -> None:
     entry = {"about": "a toy", "start": ["toy"], "platform": "toy", "call-timeout": call_timeout}
     assert Target.of("toy", entry).call_timeout == seconds
-
-
-def test_agent_that_cannot_be_kept_compiled_is_started_from_its_source(monkeypatch: pytest.MonkeyPatch,
-                                                                       tmp_path: Path) -> None:
-    for folder, path in (("kept", tmp_path), ("file", Path(__file__))):
-        monkeypatch.setattr(sys, "pycache_prefix", str(path / folder))
-        started = targets.compiled_agent.__wrapped__()
-        assert (started == str(targets.AGENT)) == (folder == "file")
-        found = subprocess.run([sys.executable, "-I", "-S", started], input="", capture_output=True, text=True,
-                               check=False)
-        assert found.stdout.startswith("hello protocol=")

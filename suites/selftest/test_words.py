@@ -18,7 +18,7 @@ OLD_NAMES = {ROOT / "specs/renames.yaml", SELFTEST / "test_upgrade.py", SELFTEST
 TREE = [path for path in (*(ROOT / name for name in ("README.md", "conftest.py", "tox.ini")), *SELFTEST.glob("*.py"),
                           *(path for folder in (".github", "fixtures", "specs", "suites", "reports")
                             for path in below(folder, "*") if "out" not in path.relative_to(ROOT).parts))
-        if path.is_file() and path.suffix != ".pyc" and path not in OLD_NAMES]
+        if path.is_file() and "__pycache__" not in path.parts and path not in OLD_NAMES]
 EXCEPT = {("reports/common/upgrade.py", "greeting"): "the key in the header of older results"}
 # A word that is not written, with what is: as a word, and as a part of a name. In lower case: in any.
 NOWHERE = {
