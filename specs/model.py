@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -371,9 +371,12 @@ class Profile:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words of scenarios that the fixtures define: fixture -> operands, and names of ready-made addresses."""
+    """The words of scenarios that the fixtures define: names of ready-made addresses, and fixture -> operands.
 
-    fixtures: Mapping[str, frozenset[str]]
+    Of an operand those that it may be; none: it may be anything.
+    """
+
+    fixtures: Mapping[str, Mapping[str, Collection[str]]]
     addresses: frozenset[str]
 
 

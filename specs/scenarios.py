@@ -127,12 +127,22 @@ class Reader:
                 fail(self.file, line, f"{fixture} takes no {key!r}; it takes {listing(takes) or 'a name only'}")
         check(self.file, entry, line, fixture, validator("scenarios", "given"))
         for key, value in operands.items():
+            self.word(fixture, key, value, line)
             self.axis(key, value, line)
         self.introduce(name, line)
         for key in INTRODUCES:
             if key in operands:
                 self.introduce(operands[key], line)
         return Given(fixture, name, operands, line)
+
+    def word(self, fixture: str, key: str, value: Any, line: int) -> None:
+        """Refuse an operand of a fixture that is misspelt: no target would have it."""
+        if key in ("type", "protocol"):
+            check(self.file, value, line, f"{fixture} {key}", validator("scenarios", key))
+        allowed = self.words.fixtures[fixture][key]
+        for one in listed(value):
+            if allowed and one not in allowed:
+                fail(self.file, line, f"{fixture} {key}: {one!r} is none of {listing(allowed)}")
 
     def introduce(self, name: Any, line: int) -> None:
         check(self.file, name, line, "a name", validator("scenarios", "name"))

@@ -607,6 +607,13 @@ def test_it_knows_the_constants_that_scenarios_name(hand: Hand, tmp_path: Path, 
     assert known[0] == known[1] > {"AF_INET", "SOCK_STREAM", "SO_ERROR"}
 
 
+def test_it_knows_the_words_that_the_schema_allows() -> None:
+    """On one platform or another: of those that none has, every case would be unsupported on every target."""
+    allowed = set(CONSTANT.findall((ROOT / "specs" / "schema" / "scenarios.json").read_text()))
+    assert len(allowed) > 50
+    assert allowed <= set(re.findall(r"\bC\((\w+)\)", (ROOT / "fixtures" / "agent.c").read_text()))
+
+
 def test_its_hello_is_that_of_agent_py(hand: Hand, tmp_path: Path, start: Start) -> None:
     of_c, of_python = (dict(word.split("=", 1) for word in it.hello.split()[1:]) for it in (hand, start(tmp_path)))
     assert {key for key in of_c if of_c[key] != of_python.get(key)} == {"agent", "verbs"}

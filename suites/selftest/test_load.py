@@ -32,7 +32,8 @@ from specs.pages import unmatched
 KNOWN = {name: Clause(name, "It says so.", (Citation("illumos", "ERRORS", "shall"),), "clauses.yaml", 1)
          for name in ("illumos.EISCONN", "illumos.EINPROGRESS")}
 KNOWN["survey.state"] = Clause("survey.state", "It is.", (Citation("survey", "no document", "survey"),), "s.yaml", 1)
-WORDS = Vocabulary({"listener": frozenset({"backlog", "type"}), "closed-port": frozenset()},
+WORDS = Vocabulary({"listener": {"backlog": (), "type": ()}, "closed-port": {},
+                    "socket-in": {"state": ("fresh", "bound"), "peer": (), "protocol": ()}},
                    frozenset({"loopback", "wildcard", "unspec", "null", "bad"}))
 
 GOOD = """\
@@ -126,7 +127,7 @@ def files(tmp_path: Path) -> Files:
             11,
             "nothing is named 'clinet'; named so far: client, peer",
         ),
-        ("listener: peer,", "listner: peer,", 8, "no fixture 'listner'; it is one of closed-port, listener"),
+        ("listener: peer,", "listner: peer,", 8, "no fixture 'listner'; it is one of closed-port, listener, socket-in"),
         ("listener: peer,", "closed-port: peer,", 8, "closed-port takes no 'backlog'; it takes a name only"),
         ("backlog: 16", "queue: 16", 8, "listener takes no 'queue'; it takes backlog, type"),
         (
@@ -158,6 +159,20 @@ def files(tmp_path: Path) -> Files:
             12,
             "'POLLOOT' is none of POLLIN, ",
         ),
+        # words that no target has, which a run would report as lacking on each
+        ("connect: client, to: peer}", "setsockopt: client, option: SO_REUSEADR, value: 1}", 11,
+         "option: 'SO_REUSEADR' is none of SO_ACCEPTCONN, .*SO_REUSEADDR, "),
+        ("connect: client, to: peer}", "setsockopt: client, option: [SO_LINGER, SO_REUSEADR], value: 1}", 11,
+         "option.1: 'SO_REUSEADR' is none of SO_ACCEPTCONN, .*SO_REUSEADDR, "),
+        ("connect: client, to: peer}", "recv: client, flags: [MSG_DONTWIAT]}", 11, "'MSG_DONTWIAT' is none of MSG_D"),
+        ("connect: client, to: peer}", "sigaction: SIGUSR3}", 11, "'SIGUSR3' is none of SIGALRM, "),
+        ("connect: client, to: peer}", "connect: client, to: peer, sa_family: AF_INTE}", 11,
+         "sa_family: 'AF_INTE' is not AF_"),
+        ("socket: client,", "socket: client, protocol: IPPROTO_TPC,", 10, "'IPPROTO_TPC' is not IPPROTO_"),
+        ("listener: peer, backlog: 16", "listener: peer, type: SOCK_STRAEM", 8, "type: 'SOCK_STRAEM' is none of "),
+        ("listener: peer, backlog: 16", "socket-in: peer, protocol: IPPROTO_TPC", 8, "'IPPROTO_TPC' is not IPPROTO_"),
+        ("listener: peer, backlog: 16", "socket-in: peer, state: bond", 8, "state: 'bond' is none of bound, f"),
+        ("listener: peer, backlog: 16", "socket-in: peer, state: [fresh, bond]", 8, "'bond' is none of bound, fresh"),
         # what says nothing, or twice
         ("expect: EISCONN", "clause: illumos.EISCONN", 12, "a clause without 'expect' judges nothing"),
         (
