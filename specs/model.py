@@ -30,6 +30,7 @@ COMMON = ("illumos", "posix-2017", "survey")
 SYNONYMS = {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP"}
 
 PENDING = ("EINPROGRESS", "EALREADY", "EINTR")  # of connect(): the attempt goes on
+JOINS = {"thread": "pthread_join", "process": "waitpid"}  # where connect() is made -> the step that shows how it ended
 
 # What came back from one call: {"ret": "ok" | ERRNO | "blocks" | "returned=N" | …, field: text}.
 Observed = Mapping[str, str]
@@ -176,9 +177,10 @@ class Case:
         socket = self.steps[index].name
         found = next((at for at in reversed(range(index))
                       if (self.steps[at].verb, self.steps[at].name) == ("connect", socket)), None)
-        if found is None or "thread" not in self.steps[found].operands:
+        operands = self.steps[found].operands if found is not None else {}
+        join = next(((verb, operands[key]) for key, verb in JOINS.items() if key in operands), None)
+        if found is None or join is None:
             return found
-        join = ("pthread_join", self.steps[found].operands["thread"])
         return next((at for at in range(found, index) if (self.steps[at].verb, self.steps[at].name) == join), None)
 
     def awaited(self, index: int) -> list[int]:

@@ -19,7 +19,7 @@ from specs.verbs import VERBS
 
 AXES = ("domain", "type", "nonblocking", "facility")
 STEPS = tuple(name for name, verb in VERBS.items() if verb.step is not None)
-INTRODUCES = ("as", "peer", "thread")  # operands whose value is a new name
+INTRODUCES = ("as", "peer", "thread", "process")  # operands whose value is a new name
 # What a step `call` makes, by the value of its axis: the verb and its operands.
 CALLS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "connect": ("connect", {}),
@@ -182,7 +182,7 @@ class Reader:
         """Names must have been introduced; some steps introduce new ones."""
         if VERBS[verb].subject:  # it is no reference
             self.names.add(name)
-        for used in (name, *(operands[key] for key in ("with", "over") if key in operands)):
+        for used in (name, *(operands[key] for key in ("with", "over", "fd") if key in operands)):
             if used not in self.names:
                 fail(self.file, line, f"nothing is named {used!r}; named so far: {listing(self.names) or 'nothing'}")
         for to in listed(operands.get("to", ())):

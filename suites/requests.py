@@ -16,6 +16,8 @@ def request_of(step: Step, environment: Environment) -> str:
     operands = dict(step.operands)
     if "to" in operands:
         operands["to"] = environment.resolve(operands["to"])
+    if step.verb == "fork" or "process" in operands:
+        environment.abort_pending(environment.fillers)
     if step.verb == "wait":
         operands = {"facility": environment.facility, "events": ",".join(operands.pop("for")), **operands}
     if step.verb == "accept-all":

@@ -53,13 +53,14 @@ LONGEST_LITERAL = 2000  # bytes; C99 promises 4095, and the call around it is in
 class Spelling:
     """The variables of one program, and its words as C; ValueError: a word is none that a request has.
 
-    sockets, threads: name -> variable. addresses: variables, in the order in which addresses come back.
+    sockets, threads, children: name -> variable. addresses: variables, in the order in which addresses come back.
     bytes: those that the largest address takes. has_path: whether one is a path.
     """
 
     def __init__(self) -> None:
         self.sockets: dict[str, str] = {}
         self.threads: dict[str, str] = {}
+        self.children: dict[str, str] = {}
         self.addresses: list[str] = []
         self.bytes = BYTES
         self.has_path = False
@@ -75,6 +76,9 @@ class Spelling:
 
     def thread(self, name: str) -> str:
         return self.threads.setdefault(name, variable(f"{name}-thread"))
+
+    def child(self, name: str) -> str:
+        return self.children.setdefault(name, variable(f"{name}-process"))
 
     def receiver(self, name: str, verb: str, address: str) -> str:
         """A new variable for the address that comes back; later calls use it for the address, and for its port."""

@@ -84,6 +84,7 @@ def body_of(calls: Statements) -> Iterator[str]:
     numbers = (*spelling.sockets.values(), "value", "error", "got", *dict.fromkeys(calls.attempts.values()))
     yield from declaration("int", [one for one in numbers if one in used])
     yield from declaration("static struct call", [one for one in spelling.threads.values() if one in used])
+    yield from declaration("static Child", [one for one in spelling.children.values() if one in used])
     yield from (line for name, line in VARIABLES.items() if name in used)
     for one in spelling.declared:
         yield from wrapped(one)

@@ -87,6 +87,11 @@ class PlainSpelling(Spelling):
             self.threads[name] = self.unique(f"{name}-thread")
         return self.threads[name]
 
+    def child(self, name: str) -> str:
+        if name not in self.children:
+            self.children[name] = self.unique(f"{name}-process")
+        return self.children[name]
+
     def pair(self, name: str) -> str:
         """Two descriptors, the second of this name, the first of that of the call."""
         ends = self.unique("ends")

@@ -99,6 +99,10 @@ class PlainRequest(Request):
         families, domain = self.spelling.families, self.operands.get("domain", "")
         if self.verb.name in ("socket", "socketpair"):
             families.update(dict.fromkeys((self.entry.subject, self.operands.get("peer", "")), domain))
+        elif self.verb.name == "sendmsg":
+            families["the message"] = families.get(self.operands["fd"], "")
+        elif self.verb.name == "recvmsg":
+            families[self.operands["as"]] = families.get("the message", "")
         elif self.verb.name in ("accept", "dup", "dup2"):
             families[self.operands.get("as") or self.operands["over"]] = families.get(self.entry.subject, "")
 

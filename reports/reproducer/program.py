@@ -31,7 +31,8 @@ HEADERS_OF = {
     "stdlib.h": "exit|mkdtemp", "string.h": "str|mem", "sys/devpoll.h": "dvpoll", "sys/epoll.h": "epoll_",
     "sys/event.h": "kevent", "sys/ioctl.h": "ioctl", "sys/prctl.h": "prctl", "sys/select.h": "select",
     "sys/socket.h": "AF_|SO_|sockaddr", "sys/stat.h": "mkdir|mkfifo|chmod|nftw", "sys/syscall.h": "syscall",
-    "sys/time.h": "timeval", "sys/un.h": "sockaddr_un", "time.h": "clock_gettime|nanosleep",
+    "sys/time.h": "timeval", "sys/types.h": "pid_t", "sys/uio.h": "iovec", "sys/un.h": "sockaddr_un",
+    "sys/wait.h": "waitpid", "time.h": "clock_gettime|nanosleep",
     "unistd.h": r"alarm|chdir|close|pipe|symlink|syscall|unlink"}
 MACROS = {"CALL": (2, "prints a call with its outcome; 2: the exit status if it blocks"),
           "TEST": (1, "likewise, of one that is checked"), "LOOK": (0, "likewise, of one that may do anything")}
@@ -130,6 +131,7 @@ def declarations(calls: Calls) -> Iterator[str]:
     """One line, or several, for each type."""
     for kind, names in (("int", [*calls.spelling.sockets.values(), *dict.fromkeys(calls.attempts.values())]),
                         ("static CallThread", calls.spelling.threads.values()),
+                        ("static Child", calls.spelling.children.values()),
                         ("static Address", calls.spelling.addresses)):
         if names:
             yield from textwrap.wrap(f"{kind} {', '.join(names)};", WIDTH - 4, subsequent_indent=" " * len(kind + " "))

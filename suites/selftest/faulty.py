@@ -76,6 +76,7 @@ def close_disconnects() -> None:
 
     def libc(function: str, *args: Any) -> tuple[int, int]:
         if function == "close" and args[0] in shared:
+            shared.discard(args[0])
             real("shutdown", args[0], agent.constant("SHUT_RDWR"))
         made = real(function, *args)
         if function == "dup":
@@ -85,9 +86,39 @@ def close_disconnects() -> None:
     agent.libc = libc
 
 
+def child_disconnects() -> None:
+    """A child that ends ends what its parent has."""
+    real = agent.VERBS["waitpid"]
+
+    def waitpid(it: agent.Agent, name: str) -> str:
+        reported = real(it, name)
+        for fd in it.open:
+            agent.libc("shutdown", fd, agent.constant("SHUT_RDWR"))
+        return reported
+
+    agent.VERBS["waitpid"] = waitpid
+
+
+def forgets_what_is_sent() -> None:
+    """close() of a descriptor that a message carries ends its socket."""
+    send, close, carried = agent.VERBS["sendmsg"], agent.VERBS["close"], set()
+
+    def sendmsg(it: agent.Agent, name: str, fd: str) -> str:
+        carried.add(fd)
+        return send(it, name, fd)
+
+    def closed(it: agent.Agent, name: str) -> str:
+        if name in carried:
+            agent.libc("shutdown", it.fd(name), agent.constant("SHUT_RDWR"))
+        return close(it, name)
+
+    agent.VERBS |= {"sendmsg": sendmsg, "close": closed}
+
+
 LAYERS: dict[str, Callable[[], None]] = {
     ALTERED: alter_data, "no-padding": takes_no_padding, "no-fionbio": ignores_fionbio,
-    "close-disconnects": close_disconnects}
+    "close-disconnects": close_disconnects, "child-disconnects": child_disconnects,
+    "forgets-what-is-sent": forgets_what_is_sent}
 
 
 def target(name: str, fault: str) -> str:

@@ -537,6 +537,45 @@ CONVERSATIONS = {
         connect-many m unix:missing AF_UNIX 77 each=2 threads=2
         reset
         """,
+    "children": """
+        socket u AF_UNIX SOCK_STREAM
+        bind u unix:queue
+        listen u 0
+        socket a AF_UNIX SOCK_STREAM
+        connect a <u> process=p
+        waitpid p
+        waitpid p
+        getpeername a
+        connect a unix:missing process=p
+        waitpid p
+        connect a ipx:1 process=p
+        connect unknown <u> process=p
+        fork p
+        fork q
+        close a
+        waitpid q
+        socket b AF_UNIX SOCK_STREAM
+        connect b <u> process=r
+        accept u c
+        waitpid r
+        accept u d
+        socketpair x y AF_UNIX SOCK_STREAM
+        sendmsg x c
+        sendmsg x unknown
+        sendmsg unknown c
+        close c
+        recvmsg y e
+        getpeername e
+        send x data=plain
+        recvmsg y f
+        close e
+        sendmsg x e
+        socket w AF_UNIX SOCK_STREAM
+        connect w <u>
+        socket v AF_UNIX SOCK_STREAM
+        connect v <u> process=waits
+        reset
+        """,
 }
 LOOPBACKS = {"AF_INET": ("AF_INET", "inet:127.0.0.1:0"), "AF_INET6": ("AF_INET6", "inet6:::1:0"),
              "v4-mapped": ("AF_INET6", "inet6:::ffff:127.0.0.1:0")}
@@ -545,7 +584,8 @@ TALKS = {
        for name, (domain, loopback) in LOOPBACKS.items()},
     **{f"paths-{kind}-{type_}": CONVERSATIONS["paths"].format(kind=kind, type=type_)
        for kind in ("unix", "abstract") for type_ in ("SOCK_STREAM", "SOCK_SEQPACKET")},
-    **{name: CONVERSATIONS[name] for name in ("pending", "data", "arguments", "options", "files", "threads")},
+    **{name: CONVERSATIONS[name]
+       for name in ("pending", "data", "arguments", "options", "files", "threads", "children")},
 }
 
 
