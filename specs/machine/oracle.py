@@ -1,0 +1,108 @@
+"""Follows a transcript through all states that it may be in, and holds every answer against the rules there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+from urllib.parse import quote
+
+from specs.machine.rules import CLOSED, Move, is_judged, move
+from specs.machine.state import KINDS, Socket, State, closure
+from specs.machine.traits import RECORDED, Answers, Cause, row_of
+from specs.model import Case, Entry, Step, Transcript
+from specs.outcomes import WILDCARD, part
+
+MESSAGE = "abc"  # all that a walk sends at a time: an altered or a lost byte shows
+
+SERVER, RECEIVER = "server", "peer"  # the names of a walk's listener and of its datagram receiver
+FIXTURES = {SERVER: "listening", RECEIVER: "unconnected"}  # of those that calls can act on, the phase
+
+
+class Seen(NamedTuple):
+    """One call of a transcript under a rule.
+
+    step: its index. broken: what it departs from, as `Answers` has it. sure: in no state that is possible is it under
+    another rule.
+    """
+
+    step: int
+    rule: str
+    kind: str
+    word: str
+    broken: str
+    sure: bool
+
+    @property
+    def cause(self) -> Cause:
+        """What findings have in common that are one: the rule, or of an answer that breaks a clause the rule's row."""
+        return (self.rule if self.broken == RECORDED else row_of(self.rule)), self.kind, self.word
+
+
+def first_state(axes: Mapping[str, str], names: Collection[str]) -> State:
+    """The state of a walk before its first call: the fixtures that it is given, by their names."""
+    kind = KINDS[axes["domain"], axes["type"]]
+    sockets = {name: Socket(kind, phase, "own") for name, phase in FIXTURES.items() if name in names}
+    return State.of(sockets or {"": Socket(kind, CLOSED)})
+
+
+def follow(case: Case, transcript: Transcript, answers: Answers) -> Iterator[Seen]:
+    """Each call of a walk with the rule that it falls under.
+
+    answers: what a rule allows. After an answer that no state allows, the states are those that follow from it in any.
+    """
+    states = {first_state(case.axes, transcript.names)}
+    for entry in transcript.entries:
+        step = None if entry.step is None else case.steps[entry.step]
+        if step is None or step.verb == "fcntl":  # which makes a fixture's socket non-blocking
+            continue
+        found = [(one, word_of(one, step, entry, transcript.names), move(one, step))
+                 for one in sorted(closure(states), key=in_flight)]
+        right = [one for one in found if not broken(*one, answers)]
+        states = {made.then(word) for _, word, made in right or found}
+        state, word, made = (right or found)[0]
+        sure = len({(one[2].rule, one[1]) for one in right or found}) == 1
+        yield Seen(entry.step or 0, made.rule, state.kind, word, broken(state, word, made, answers), sure)
+
+
+def broken(state: State, word: str, made: Move, answers: Answers) -> str:
+    """What an answer departs from in one state."""
+    return answers.broken(made.rule, state.kind, word) if is_judged(made.rule) else ""
+
+
+def in_flight(state: State) -> tuple[int, State]:
+    """States in which more has arrived come first: on loopback little takes time."""
+    return sum(len(socket.coming) for _, socket in state.sockets), state
+
+
+def word_of(state: State, step: Step, entry: Entry, names: Mapping[str, str]) -> str:
+    """An answer in one word: an errno, ok, or what came back, as far as rules speak of it."""
+    observed = entry.observed
+    if observed["ret"] != "ok":
+        return observed["ret"]
+    socket = state.get(step.name)
+    if step.verb == "poll":
+        return "|".join(sorted(filter(None, observed["revents"].split(",")))) or "none"
+    if step.verb == "getsockopt":
+        return observed["value"]
+    if step.verb == "recv":
+        return data(socket, observed["data"])
+    if step.verb == "getsockname":
+        return own(observed["name"])
+    if step.verb == "getpeername":
+        expected = names.get(socket.peer)
+        return "peer" if expected in (None, observed["name"]) else "other"
+    return "ok"
+
+
+def data(socket: Socket, came: str) -> str:
+    """data: all that has arrived (a stream), or one message; end: nothing; other: less, more or altered."""
+    sent = quote(MESSAGE * (socket.data if socket.kind in ("tcp", "unix") else min(socket.data, 1)))
+    return "end" if not came else "data" if came == sent else "other"
+
+
+def own(name: str) -> str:
+    """A socket's own name: none, bound, or any-host, a port without an address."""
+    if not name.startswith("inet"):
+        return "none" if name == "unnamed" else "bound"
+    host, port = part("host", name), part("port", name)
+    return "none" if port == "0" else "any-host" if host in WILDCARD else "bound"

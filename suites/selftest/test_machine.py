@@ -1,0 +1,213 @@
+"""The reference machine, and walks on it: what is wrong in a rule, a state or an agent is found, and shown shortly."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fixtures import targets
+from fixtures.targets import Session
+from specs import load, pages, scenarios, strict
+from specs.machine import rules, traits
+from specs.machine.oracle import follow
+from specs.machine.rules import Move
+from specs.machine.state import KINDS, Socket, State
+from specs.machine.traits import ANSWERS, Answers
+from specs.model import Allowed, Case, Entry, Observed, Profile, Step, Transcript
+from specs.outcomes import ret_of
+from suites import engine
+from suites.items import vocabulary
+from suites.selftest import faulty
+from suites.selftest.house import PLATFORMS, clauses, profiles
+from suites.walks import findings, walking
+from suites.walks.findings import Explorer
+from suites.walks.walking import case_of, draw, observed, own_steps, shrink
+
+WALKS = 250  # of each test; a fault is to be found within 500
+Played = list[tuple[Case, Transcript]]
+
+
+def answers_of(platform: str) -> Answers:
+    manuals = pages.profile(platform, clauses()).manuals
+    return Answers(clauses(), manuals, manuals)
+
+
+def departures(played: Played, answers: Answers) -> set[str]:
+    """The rules under which some walk departs."""
+    return {one.rule for case, transcript in played for one in follow(case, transcript, answers) if one.broken}
+
+
+# --- the table ----------------------------------------------------------------------------------------------
+
+
+def test_rows_speak_of_clauses_kinds_and_states_that_there_are() -> None:
+    recorded = {rule for path in ANSWERS.glob("*.json") for rule in json.loads(path.read_text(encoding="utf-8"))}
+    used = {traits.row_of(rule) for rule in recorded}
+    for row in traits.table():
+        assert row.requires.keys() <= clauses().keys(), row.rule
+        assert {kind for cell in row.requires.values() for kind in cell} <= {"", *KINDS.values()}, row.rule
+        assert row.rule in used, f"{row.rule}: no walk has come there, or another row takes all that it matches"
+
+
+@pytest.mark.parametrize("path", sorted(ANSWERS.glob("*.json")), ids=lambda path: path.stem)
+def test_answers_are_of_a_platform_and_differ_from_what_it_inherits(path: Path) -> None:
+    assert path.stem in PLATFORMS
+    own, (_, *above) = traits.recorded(path.stem), pages.profile(path.stem, clauses()).manuals
+    inherited = Answers(clauses(), above, above)
+    same = [rule for rule, kinds in own.items() for kind, words in kinds.items()
+            if words == inherited.of_platform(rule, kind)]
+    assert same == []
+
+
+@pytest.mark.parametrize("profile", profiles(), ids=lambda profile: profile.platform)
+def test_an_answer_that_breaks_a_clause_is_declared_by_the_page(profile: Profile) -> None:
+    """By some bug of that clause with that outcome: walks come to states that no scenario has, by the same cause."""
+    alone = Answers(clauses(), profile.manuals)
+    declared = {(entry.clause, word_of(outcome)) for entry in profile.deviations for outcome in entry.outcomes}
+    lacking = {(clause, word) for rule, kinds in traits.recorded(profile.platform).items()
+               for kind, words in kinds.items() for word in words
+               if (clause := alone.broken(rule, kind, word))
+               and (clause, "revents" if rule.startswith("poll/") else word) not in declared}
+    assert lacking == set()
+
+
+def word_of(outcome: Allowed) -> str:
+    """An outcome of a page in the machine's words; of poll() that it shows something else."""
+    if not isinstance(outcome, str):
+        return "revents" if "revents" in outcome else str(outcome.get("value", ret_of(outcome)))
+    return outcome
+
+
+# --- walks --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    opened = Session(targets.choose(load.targets(targets.FILE), ["native"])["native"])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def played(session: Session) -> Played:
+    """Walks as this machine plays them."""
+    return [(case, engine.play(case, session)) for case in (draw("0", at) for at in range(WALKS))]
+
+
+def test_a_seed_draws_the_same_walks_and_another_draws_others() -> None:
+    assert draw("0", 7) == draw("0", 7) != draw("1", 7)
+
+
+def test_walks_draw_every_call_and_kind() -> None:
+    drawn = [draw("0", at) for at in range(WALKS)]
+    assert {KINDS[case.axes["domain"], case.axes["type"]] for case in drawn} == set(KINDS.values())
+    assert {step.verb for case in drawn for step in own_steps(case)} == {*rules.MOVES, "fcntl"}
+    assert all(walking.is_playable(own_steps(case)) for case in drawn)
+
+
+def test_this_machine_departs_nowhere(played: Played) -> None:
+    if targets.platform_of(platform.system()) != "linux":
+        pytest.skip("answers are recorded of Linux")
+    assert departures(played, answers_of("linux")) == set()
+
+
+def returns(verb: str, was: str, ret: str, **fields: str) -> Callable[[Entry], Observed]:
+    """A call that gives something else wherever it gave one thing."""
+    def altered(entry: Entry) -> Observed:
+        hit = entry.verb == verb and entry.observed["ret"] == was
+        return {**entry.observed, "ret": ret, **fields} if hit else entry.observed
+
+    return altered
+
+
+def shows(verb: str, field: str, was: str, shown: str) -> Callable[[Entry], Observed]:
+    """A call that shows something else in a field wherever it showed one thing."""
+    def altered(entry: Entry) -> Observed:
+        hit = entry.verb == verb and entry.observed.get(field) == was
+        return {**entry.observed, field: shown} if hit else entry.observed
+
+    return altered
+
+
+WRONG_AGENTS = {
+    "connects-twice": returns("connect", "EISCONN", "ok"),
+    "begins-twice": returns("connect", "EALREADY", "EINPROGRESS"),
+    "refuses-by-reset": returns("connect", "ECONNREFUSED", "ECONNRESET"),
+    "never-aborts": returns("connect", "ECONNABORTED", "ECONNREFUSED"),
+    "error-is-lost": shows("getsockopt", "value", "ECONNREFUSED", "ok"),
+    "error-is-another": shows("getsockopt", "value", "ECONNREFUSED", "ETIMEDOUT"),
+    "writable-too-early": shows("poll", "revents", "", "POLLOUT"),
+    "no-hangup": shows("poll", "revents", "POLLOUT,POLLHUP", "POLLOUT"),
+    "data-are-altered": shows("recv", "data", "abc", "bbc"),
+    "data-are-lost": shows("recv", "data", "abc", "bc"),
+    "no-broken-pipe": returns("send", "EPIPE", "ok"),
+    "binds-twice": returns("bind", "EINVAL", "ok"),
+    "has-a-peer": returns("getpeername", "ENOTCONN", "ok", name="inet:127.0.0.1:9"),
+    "accepts-anywhere": returns("accept", "EINVAL", "EAGAIN"),
+    "shuts-down-anything": returns("shutdown", "ENOTCONN", "ok"),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_AGENTS)
+def test_a_wrong_agent_is_found(fault: str, played: Played) -> None:
+    altered = [(case, replace(transcript, entries=[one._replace(observed=WRONG_AGENTS[fault](one))
+                                                   for one in transcript.entries])) for case, transcript in played]
+    assert departures(altered, answers_of("linux"))
+
+
+def without(verb: str) -> Callable[[State, Step, Socket], Move]:
+    """The rules of a call that changes nothing."""
+    right = rules.MOVES[verb]
+    return lambda state, step, socket: right(state, step, socket)._replace(then=lambda _: state)
+
+
+@pytest.mark.parametrize("verb", ["getsockopt", "shutdown", "send", "recv", "bind", "listen", "close", "connect"])
+def test_a_wrong_rule_is_found(verb: str, played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "MOVES", {**rules.MOVES, verb: without(verb)})
+    assert departures(played, answers_of("linux"))
+
+
+def test_what_is_found_is_shown_by_a_few_calls(tmp_path: Path) -> None:
+    """An agent that reports another errno: each finding is a scenario that the loader takes, of a few calls."""
+    (tmp_path / "targets.yaml").write_text(faulty.target("faulty", "other-errno"))
+    session = Session(targets.choose(load.targets(tmp_path / "targets.yaml"), ["faulty"])["faulty"])
+    try:
+        explorer = Explorer(lambda case: engine.play(case, session), answers_of("linux"))
+        cases = (draw("faulty", at) for at in range(40))
+        found = [one for case in cases for one in explorer.explore(case, engine.play(case, session))]
+    finally:
+        session.close()
+    assert any(one.seen.word == faulty.OTHER for one in found)
+    assert all(len(own_steps(one.case)) <= 7 for one in found)
+    assert len({one.seen.cause for one in found}) == len(found)
+    for one in found:
+        text = findings.scenario(one, "shown")
+        text = text if text.startswith("clause") else f"clause: survey.walk\n{text}"
+        content = strict.parse(text + "\n", "a finding")
+        (case,) = scenarios.cases_of(content, "suites/survey/walk.yaml", clauses(), vocabulary())
+        assert [step.text for step in case.steps] == [step.text for step in one.case.steps]
+
+
+def test_a_walk_is_shrunk_to_what_it_needs() -> None:
+    steps = [observed("socket", "a", nonblocking=True), observed("poll", "a"), observed("bind", "a", to="loopback"),
+             observed("socket", "b", nonblocking=True), observed("listen", "a", backlog=4)]
+    case = shrink(case_of("AF_INET", "SOCK_STREAM", steps, ""),
+                  lambda one: {"bind", "listen"} <= {step.verb for step in one.steps}, 100)
+    assert [step.verb for step in own_steps(case)] == ["socket", "bind", "listen"]
+
+
+def test_states_follow_all_that_may_arrive() -> None:
+    """After an attempt at a listener it goes on, or is established: both until a call shows which."""
+    case = case_of("AF_INET", "SOCK_STREAM", [observed("socket", "a", nonblocking=True),
+                                              observed("connect", "a", to="server"),
+                                              observed("connect", "a", to="server")], "")
+    for word in ("EALREADY", "ok"):
+        entries = [Entry("", step.verb, step.name, "", {"ret": ret}, at) for at, (step, ret) in
+                   enumerate(zip(case.steps, ("ok", "EINPROGRESS", word), strict=True))]
+        transcript = Transcript(entries, {"server": "inet:127.0.0.1:1"})
+        assert not [one for one in follow(case, transcript, Answers(clauses(), ("linux",))) if one.broken]

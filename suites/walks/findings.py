@@ -1,0 +1,137 @@
+"""What walks find: answers that the machine does not allow, each once, with the shortest walk that shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from specs.machine.oracle import MESSAGE, Seen, follow
+from specs.machine.traits import RECORDED, Answers, Words, trait_of
+from specs.model import Case, Check, Clause, Step, Transcript
+from suites.walks.walking import own_steps, shrink
+
+PLAYS = 150  # of one walk while it is shrunk
+PLAYS_BLOCKED = 12  # likewise, where each play waits for the call timeout
+PATTERN = "*!"  # characters of a pattern, which a scenario cannot expect
+
+
+class Finding(NamedTuple):
+    """One answer in one state of one kind of socket. case: the shortest walk; allowed: what the machine allows."""
+
+    seen: Seen
+    allowed: Words
+    case: Case
+
+
+@dataclass
+class Explorer:
+    """Follows walks of one target. answers: what it may give; what has been found is known from then on."""
+
+    play: Callable[[Case], Transcript]
+    answers: Answers
+
+    def explore(self, case: Case, transcript: Transcript) -> Iterator[Finding]:
+        """What a walk that has been played shows and no earlier one has shown."""
+        while found := self.first(case, transcript):
+            plays = PLAYS_BLOCKED if found.word == "blocks" else PLAYS
+            shortest = shrink(case, partial(self.shows, found), plays)
+            seen = self.first(shortest, self.play(shortest)) or found
+            if seen.cause != found.cause:  # a race: the shortest walk shows it only sometimes
+                shortest, seen = case, found
+            yield Finding(seen, self.answers.allowed(seen.rule, seen.kind), shortest)
+            self.answers = replace(self.answers, known=self.answers.known | {found.cause})
+
+    def first(self, case: Case, transcript: Transcript) -> Seen | None:
+        """The first answer of a walk that is neither allowed nor known."""
+        return next((one for one in follow(case, transcript, self.answers) if one.broken), None)
+
+    def shows(self, found: Seen, case: Case) -> bool:
+        """Whether a walk shows the same first."""
+        seen = self.first(case, self.play(case))
+        return seen is not None and seen.cause == found.cause
+
+
+# --- as a scenario ------------------------------------------------------------------------------------------
+
+
+def checked(finding: Finding) -> Case:
+    """The shortest walk with the clause that it breaks as a check, where that can be written as one."""
+    seen, case = finding.seen, finding.case
+    expected = expectation(finding)
+    if seen.broken == RECORDED or not expected:
+        return case
+    steps = list(case.steps)
+    steps[seen.step] = replace(steps[seen.step], checks=(Check(seen.broken, expected),), observe=False)
+    return replace(case, steps=tuple(steps))
+
+
+def expectation(finding: Finding) -> tuple[Any, ...]:
+    """What is allowed as a check has it; nothing where it cannot."""
+    if any(one in word for word in finding.allowed for one in PATTERN):
+        return ()
+    step = finding.case.steps[finding.seen.step]
+    return tuple(outcome(step, word) for word in finding.allowed)
+
+
+def outcome(step: Step, word: str) -> Any:
+    """A word of the machine as an outcome of a scenario."""
+    if step.verb == "getsockopt":
+        return {"value": word}
+    if step.verb == "poll" and word != word.lower():
+        return {"revents": word.split("|")}
+    fields = {("recv", "data"): {"data": MESSAGE}, ("recv", "end"): {"data": ""}, ("poll", "none"): {"revents": []},
+              ("getsockname", "none"): {"port": "none"}, ("getsockname", "bound"): {"port": "chosen"}}
+    return fields.get((step.verb, word), word)
+
+
+def scenario(finding: Finding, name: str) -> str:
+    """The YAML of a file with the one scenario, ready to paste; calls that only prepare must succeed."""
+    seen, case = finding.seen, checked(finding)
+    is_check = not case.steps[seen.step].observe
+    lines = [*([f"clause: {seen.broken}"] if is_check else []), "scenarios:", f"  {name}:",
+             f"    summary: {summary(seen)}", f"    domain: [{case.axes['domain']}]", f"    type: {case.axes['type']}"]
+    if case.given:
+        lines.append(f"    given: {flow([{given.fixture: given.name} for given in case.given])}")
+    lines += ["    steps:", *(f"      - {flow(spelled(step))}" for step in case.steps)]
+    return "\n".join(lines)
+
+
+def spelled(step: Step) -> Mapping[str, Any]:
+    words: dict[str, Any] = {step.verb: step.name, **step.operands}
+    if step.checks and step.checks[0].allowed:
+        allowed = step.checks[0].allowed
+        return {**words, "expect": allowed[0] if len(allowed) == 1 else list(allowed)}
+    prepares = step.verb in ("socket", "fcntl", "close")
+    return words if prepares else {**words, "observe": True}
+
+
+def flow(value: Any) -> str:
+    """A value in YAML's flow style."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {flow(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    return value if isinstance(value, str) and value and value.replace("-", "").isalnum() else json.dumps(value)
+
+
+def summary(seen: Seen) -> str:
+    row = trait_of(seen.rule)
+    verb, _, state = seen.rule.partition("/")
+    return (row.says.partition(";")[0] if row else f"Of {verb}() in the state {state}.").rstrip(".") + "."
+
+
+# --- for people ---------------------------------------------------------------------------------------------
+
+
+def text(finding: Finding, clauses: Mapping[str, Clause], name: str) -> str:
+    """A finding in some lines: the answer, what it departs from, the walk as a scenario."""
+    seen = finding.seen
+    step = finding.case.steps[seen.step]
+    clause = clauses.get(seen.broken)
+    why = (f"clause   {clause.id}: {clause.says}" if clause else "recorded no walk of this platform gave it before")
+    return "\n".join([f"{step.text} gives {seen.word}, expected {' or '.join(finding.allowed)}",
+                      f"rule     {seen.rule}, {seen.kind}, {len(own_steps(finding.case))} calls", why,
+                      "as a scenario:", *(f"  {line}" for line in scenario(finding, name).splitlines())])

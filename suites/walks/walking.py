@@ -1,0 +1,182 @@
+"""Walks: calls that are drawn at random, each of which the machine's rules can judge.
+
+A walk is a case like one of YAML: it is given its fixtures, and each of its calls is observed. All are drawn before any
+is made, so that a seed is the same walk on every target and with every version of a library: `random` draws them, and
+not Hypothesis, whose shrinker refuses an input that has two outcomes, as a race has.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from specs.machine.oracle import MESSAGE, RECEIVER, SERVER
+from specs.machine.rules import CLOSED, FULL
+from specs.machine.state import DATAGRAM, KINDS
+from specs.model import Case, Check, Given, Step
+
+FILE, SCENARIO = "suites/walks/test_walks.py", "walks"
+SURVEY = Check("survey.walk", ())
+SHORTEST, LONGEST = 4, 18  # calls that are drawn, beside the one that makes the first socket
+STREAM = {SERVER: "listener", CLOSED: "closed-port", FULL: "full-queue"}
+RECEIVERS = {RECEIVER: "bound-socket", CLOSED: "closed-port"}
+SOCKETS = ("a", "b")
+STRAY = 0.1  # of the calls of accept() are of a socket that does not listen, or has no client
+
+
+class Walk:
+    """A walk while it is drawn.
+
+    open: the sockets that calls may be of. bound: those that others may connect to. attempts: connect() calls at the
+    listener for which accept() has not been called. serves: it is open.
+    """
+
+    def __init__(self, is_datagram: bool) -> None:
+        self.is_datagram, self.serves = is_datagram, not is_datagram
+        self.open: set[str] = set()
+        self.bound: set[str] = set()
+        self.attempts = self.accepted = 0
+        self.steps: list[Step] = []
+
+    def add(self, verb: str, name: str, **operands: object) -> None:
+        self.steps.append(observed(verb, name, **operands))
+
+    def any_socket(self, rng: random.Random) -> str:
+        return rng.choice(sorted(self.open))
+
+
+def observed(verb: str, name: str, **operands: object) -> Step:
+    return Step(verb, name, operands, (SURVEY,), 0, observe=True)
+
+
+def draw(seed: str, number: int) -> Case:
+    """One walk of a seed. Each has a random part of the calls only, so that rare ones meet (swarm testing)."""
+    rng = random.Random(f"{seed}:{number}")  # noqa: S311 - no secret
+    (domain, type_), kind = rng.choice(sorted(KINDS.items()))
+    calls = sorted(rng.sample(sorted(DRAWS), rng.randint(3, len(DRAWS)))) + ["connect"] * 2
+    walk = Walk(kind in DATAGRAM)
+    create(walk, rng)
+    for _ in range(rng.randint(SHORTEST, LONGEST)):
+        DRAWS[rng.choice(calls)](walk, rng)
+    return case_of(domain, type_, walk.steps, f"{seed}-{number}")
+
+
+def create(walk: Walk, _: random.Random) -> None:
+    closed = [name for name in SOCKETS if name not in walk.open]
+    if closed:
+        walk.add("socket", closed[0], nonblocking=True)
+        walk.open.add(closed[0])
+        walk.bound.discard(closed[0])
+
+
+def bind(walk: Walk, rng: random.Random) -> None:
+    name = walk.any_socket(rng)
+    walk.add("bind", name, to="loopback")
+    walk.bound |= {name} & set(SOCKETS)
+
+
+def connect(walk: Walk, rng: random.Random) -> None:
+    name = walk.any_socket(rng)
+    fixtures = (RECEIVER, RECEIVER, CLOSED) if walk.is_datagram else (SERVER, SERVER, SERVER, CLOSED, CLOSED, FULL)
+    others = [one for one in walk.bound & walk.open if walk.is_datagram or one == name]
+    to = rng.choice([*fixtures, "unspec", *sorted(others)])
+    walk.attempts += to == SERVER
+    walk.add("connect", name, to=to)
+
+
+def accept(walk: Walk, rng: random.Random) -> None:
+    if not (walk.attempts and walk.serves) or rng.random() < STRAY:
+        walk.add("accept", walk.any_socket(rng), **{"as": f"stray{len(walk.steps)}"})
+        return
+    walk.attempts -= 1
+    walk.accepted += 1
+    name = f"accepted{walk.accepted}"
+    walk.add("accept", SERVER, **{"as": name})
+    walk.add("fcntl", name, cmd="F_SETFL", flags=("O_NONBLOCK",))
+    walk.open.add(name)
+
+
+def close(walk: Walk, rng: random.Random) -> None:
+    name = rng.choice([*sorted(walk.open), *([SERVER] if walk.serves else [])])
+    walk.serves &= name != SERVER
+    walk.add("close", name)
+    walk.open.discard(name)
+    if not walk.open:
+        create(walk, rng)
+
+
+def plain(verb: str, of_receiver: bool = False, **operands: object) -> Callable[[Walk, random.Random], None]:
+    """Draws a call that leaves nothing for later ones to be drawn by; of_receiver: it may be of the fixture, too."""
+    def call(walk: Walk, rng: random.Random) -> None:
+        more = [RECEIVER] if walk.is_datagram and of_receiver else []
+        walk.add(verb, rng.choice(sorted(walk.open) + more),
+                 **{key: rng.choice(value) if isinstance(value, list) else value for key, value in operands.items()})
+
+    return call
+
+
+DRAWS: dict[str, Callable[[Walk, random.Random], None]] = {
+    "socket": create, "bind": bind, "connect": connect, "accept": accept, "close": close,
+    "listen": plain("listen", backlog=4), "shutdown": plain("shutdown", how=["SHUT_RD", "SHUT_WR", "SHUT_RDWR"]),
+    "send": plain("send", data=MESSAGE), "recv": plain("recv", of_receiver=True),
+    "poll": plain("poll", of_receiver=True, events=("POLLIN", "POLLOUT"), timeout=0),
+    "getsockopt": plain("getsockopt", of_receiver=True, option="SO_ERROR"),
+    "getsockname": plain("getsockname", of_receiver=True), "getpeername": plain("getpeername")}
+
+
+# --- as a case ----------------------------------------------------------------------------------------------
+
+
+def case_of(domain: str, type_: str, steps: Sequence[Step], variant: str) -> Case:
+    """The calls as a case, which is given what they name; fixtures that they are of are made non-blocking."""
+    fixtures = RECEIVERS if KINDS[domain, type_] in DATAGRAM else STREAM
+    named = {word for step in steps for word in (step.name, str(step.operands.get("to", "")))}
+    given = tuple(Given(word, name, {}, 0) for name, word in fixtures.items() if name in named)
+    subjects = {step.name for step in steps}
+    unblocked = tuple(observed("fcntl", one.name, cmd="F_SETFL", flags=("O_NONBLOCK",))
+                      for one in given if one.name in subjects)
+    return Case(FILE, SCENARIO, "A random walk.", {"domain": domain, "type": type_}, variant, given,
+                (*unblocked, *steps), 0)
+
+
+def own_steps(case: Case) -> list[Step]:
+    """The calls that were drawn."""
+    fixtures = {given.name for given in case.given}
+    return [step for step in case.steps if step.verb != "fcntl" or step.name not in fixtures]
+
+
+def is_playable(steps: Sequence[Step]) -> bool:
+    """Whether each call is of a descriptor that is open: a closed one may have its number in use again."""
+    is_open = {SERVER, RECEIVER}
+    for step in steps:
+        if step.verb == "socket":
+            is_open.add(step.name)
+        elif step.name not in is_open:
+            return False
+        if step.verb == "accept":
+            is_open.add(str(step.operands["as"]))
+        if step.verb == "close":
+            is_open.discard(step.name)
+    return True
+
+
+def shrink(case: Case, holds: Callable[[Case], bool], plays: int) -> Case:
+    """The walk without the calls that a property does not need: of those that are left, none can be left out.
+
+    plays: at most so many walks are tried.
+    """
+    steps = own_steps(case)
+    length = max(1, len(steps) // 2)
+    while plays:
+        before = len(steps)
+        for first in reversed(range(0, before, length)):
+            fewer = steps[:first] + steps[first + length:]
+            if plays and is_playable(fewer):
+                plays -= 1
+                smaller = case_of(case.axes["domain"], case.axes["type"], fewer, case.variant)
+                if holds(smaller):
+                    steps, case = fewer, smaller
+        if length == 1 and len(steps) == before:
+            break
+        length = max(1, length // 2)
+    return case
