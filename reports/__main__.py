@@ -9,7 +9,21 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from typing import NoReturn, Protocol
 
-from reports import accept, bugs, coverage, diff, explain, findings, history, judge, matrix, reproduce, summary, tap
+from reports import (
+    accept,
+    bugs,
+    coverage,
+    diff,
+    explain,
+    findings,
+    history,
+    judge,
+    matrix,
+    reproduce,
+    summary,
+    tap,
+    traits,
+)
 from specs.model import SpecError
 from specs.record import Unreadable
 
@@ -25,7 +39,7 @@ class Verb(Protocol):
 
 
 VERBS: Mapping[str, Verb] = {verb.__name__.rpartition(".")[2]: verb for verb in (
-    matrix, explain, summary, diff, accept, history, findings, tap, judge, reproduce, coverage, bugs)}
+    matrix, explain, summary, diff, accept, history, findings, tap, judge, reproduce, coverage, bugs, traits)}
 
 
 class Parser(ArgumentParser):

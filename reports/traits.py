@@ -1,0 +1,110 @@
+"""What each target answers in each state of random walks, beside what documents require there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+from reports.common import terminal
+from reports.common.options import add_files, platform_name
+from reports.common.results import Column, Results, gather
+from reports.common.tables import Field, Table
+from specs import load, pages
+from specs.machine.oracle import follow
+from specs.machine.rules import is_judged
+from specs.machine.traits import ANSWERS, Answers, Recorded, recorded
+from specs.model import Profile
+from specs.record import Record, Unreadable
+
+WALKS = "suites/walks/test_walks.py::walks"
+Seen = Mapping[tuple[str, str], Counter[str]]  # rule and kind of socket -> answers, each with its number
+
+
+def arguments(parser: ArgumentParser) -> None:
+    add_files(parser, "result files of runs with --walks")
+    parser.add_argument("--all", action="store_true", help="every rule, not only those that targets differ in or that "
+                        "a clause is broken under")
+    parser.add_argument("--record", metavar="P", type=platform_name,
+                        help="write what the one target answers to specs/machine/answers/P.json, where it differs from "
+                        "what the platform inherits; the second time without the doubts of the first")
+    parser.add_argument("--add", action="store_true", help="keep what is recorded, too")
+
+
+def run(options: Namespace) -> None:
+    results, clauses = gather(options.files, options.merge), load.clauses()
+    seen: dict[str, Seen] = {}
+    answers: dict[str, Answers] = {}
+    for column in results.columns:
+        profile = pages.profile(options.record or column.target.platform, clauses)
+        answers[column.label] = Answers(clauses, profile.manuals, profile.manuals)
+        seen[column.label] = answered(walks(results, column), answers[column.label])
+    if not any(seen.values()):
+        raise Unreadable("no walks: they are played by pytest suites/walks --walks N")
+    if options.record:
+        record(options.record, seen, pages.profile(options.record, clauses), options.add)
+        return
+    to = terminal.console(sys.stdout)
+    terminal.heading(to, results)
+    to.print(terminal.table(table(seen, answers, options.all)))
+
+
+def walks(results: Results, column: Column) -> Iterable[Record]:
+    return (records[column.label] for case, records in results.cases.items()
+            if case.startswith(WALKS) and column.label in records)
+
+
+def answered(records: Iterable[Record], answers: Answers) -> Seen:
+    """What calls answered, by the rule they fell under, where there is no doubt about that."""
+    seen: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for one in records:
+        for call in follow(one.case(), one.transcript(), answers):
+            if call.sure and is_judged(call.rule):
+                seen[call.rule, call.kind][call.word] += 1
+    return seen
+
+
+def table(seen: Mapping[str, Seen], answers: Mapping[str, Answers], every: bool) -> Table:
+    """A row for each rule and kind of socket; what breaks a clause that binds the target is coloured like a failure."""
+    made = Table(("rule", "socket", "required", *seen))
+    for rule, kind in sorted({key for one in seen.values() for key in one}):
+        required = {f"{clause}: {'|'.join(allowed)}" for one in answers.values()
+                    for clause, allowed in one.required(rule, kind)}
+        cells = [Field(", ".join(sorted(one.get((rule, kind), {}))),
+                       verdict(answers[label], rule, kind, one.get((rule, kind), {}))) for label, one in seen.items()]
+        given = {cell.text for cell in cells if cell.text}
+        if every or len(given) > 1 or any(cell.verdict == "fails" for cell in cells):
+            made.add(rule, kind, ", ".join(sorted(required)), *cells)
+    return made
+
+
+def verdict(answers: Answers, rule: str, kind: str, words: Iterable[str]) -> str:
+    """How a cell is coloured: by the documents alone, whatever is recorded."""
+    alone = Answers(answers.clauses, answers.manuals)
+    if not any(True for _ in alone.required(rule, kind)):
+        return "recorded"
+    return "fails" if any(alone.broken(rule, kind, word) for word in words) else "conforms"
+
+
+def record(platform: str, seen: Mapping[str, Seen], profile: Profile, add: bool) -> None:
+    """Write what a platform answers, one rule a line, so that a difference between versions is read line by line."""
+    if len(seen) != 1:
+        raise Unreadable(f"--record takes the walks of one target; there are {', '.join(seen)}")
+    (of_target,) = seen.values()
+    own = {rule: dict(kinds) for rule, kinds in recorded(platform).items()} if add else {}
+    above = [recorded(one) for one in profile.manuals if one != platform]
+    for (rule, kind), words in of_target.items():
+        inherited = next((one[rule][kind] for one in above if kind in one.get(rule, {})), ())
+        both = tuple(sorted({*own.get(rule, {}).get(kind, ()), *words}))
+        if not set(words) <= set(inherited) or kind in own.get(rule, {}):
+            own.setdefault(rule, {})[kind] = both
+    ANSWERS.mkdir(exist_ok=True)
+    (ANSWERS / f"{platform}.json").write_text(text(own), encoding="utf-8")
+    print(f"{ANSWERS.name}/{platform}.json: {sum(map(len, own.values()))} answers of {len(own)} rules")
+
+
+def text(answers: Recorded) -> str:
+    lines = [f"{json.dumps(rule)}: {json.dumps(kinds, sort_keys=True)}" for rule, kinds in sorted(answers.items())]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
