@@ -98,6 +98,7 @@ def judged(steps: Sequence[Step], *outcomes: str | Mapping[str, str], ended: tup
 READY = step()  # a precondition
 CHECK = step((A, "EISCONN"))
 DEAD = ("crashed", "connect(client, peer): the agent died")
+LOST = ("unresolved", "peer is lost")
 
 
 # --- the verdicts -------------------------------------------------------------------------------------------
@@ -282,6 +283,8 @@ def test_case_without_a_check_that_counts_is_unsupported() -> None:
     found = judged([replace(ATTEMPT, checks=(), observe=True), LATER], "ECONNREFUSED", "ok")
     assert (found.verdict, found.clauses, found.reason) == (
         "unsupported", {B: "unsupported"}, "no check is about an attempt that ends so")
+    lost = judged([replace(ATTEMPT, checks=(), observe=True), LATER], "ECONNREFUSED", ended=LOST)
+    assert lost.reason == "peer is lost"
 
 
 def test_attempt_is_the_last_one_of_the_socket() -> None:
@@ -385,6 +388,32 @@ def test_partial_run_that_differs_drifts_and_its_checks_are_untested() -> None:
     found = judged(BOTH, "EIO", ended=("unresolved", "it is lost"), on=profile(recorded=[SEEN]))
     assert found.verdict == "drifted"
     assert found.clauses == {FREE: "drifted", A: "unsupported"}
+
+
+def test_survey_whose_state_no_run_has_reached_is_unsupported() -> None:
+    """One that a run has reached, and this one has not, is unresolved; one that a page gives up is not."""
+    reached = profile(recorded=[{"2": "0"}])
+    assert judged([READY, survey()], "ok", ended=LOST).clauses == {FREE: "unsupported"}
+    assert judged([READY, survey()], "ok", ended=LOST, on=reached).clauses == {FREE: "unresolved"}
+    given_up = profile(declared(A, "unresolved"), recorded=[{"2": "0"}])
+    assert judged([READY, survey(), CHECK], "ok", ended=LOST, on=given_up).clauses[FREE] == "unsupported"
+    assert judged([READY, survey()], "crashed", ended=DEAD).clauses == {FREE: "crashed"}
+
+
+def test_case_that_ends_unsupported_has_tested_nothing() -> None:
+    found = judged([CHECK, step((B, "ok"))], "EISCONN", ended=("unsupported", "no SO_NONE"))
+    assert (found.verdict, found.reason, found.clauses) == (
+        "unsupported", "no SO_NONE", {A: "unsupported", B: "unsupported"})
+
+
+def test_state_that_is_reached_though_a_page_says_never_is_stale_as_a_clause() -> None:
+    found = judged([CHECK], "EISCONN", on=profile(declared(A, "unresolved")))
+    assert (found.steps, found.clauses) == ({0: {A: "conforms"}}, {A: "stale"})
+
+
+def test_list_of_which_no_check_shows_the_departure_is_stale() -> None:
+    found = judged([CHECK], "EISCONN", on=profile(declared(A, ("conforms", "ok"))))
+    assert (found.verdict, found.clauses) == ("stale", {A: "stale"})
 
 
 def test_state_that_the_baseline_has_as_never_reached_is_unsupported_after_an_observation() -> None:
