@@ -12,14 +12,12 @@ from fixtures import local
 from reports.common import ending, failure, results
 from specs.model import SpecError
 from suites import collection, drawing, options, recording, shares
-from suites.items import SCHEDULE, ScenarioFile, marks
+from suites.items import SCHEDULE, ScenarioFile, marks, run_case
 from suites.outcome import UnexpectedVerdict
 from suites.run import running
 from suites.schedule import Schedule
 
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    options.add(parser)
+pytest_addoption = options.add
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -112,6 +110,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
         ending.show(terminal, recorded.files, recorded.items, unexplained, **options.of_ending(session.config))
 
 
+pytest_runtest_protocol = pytest.hookimpl(tryfirst=True)(run_case)
 pytest_configure_node = pytest.hookimpl(optionalhook=True)(shares.configure)
 
 

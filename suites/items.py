@@ -67,6 +67,22 @@ class CaseItem(pytest.Item):
         return self.path, self.case.line - 1, self.name
 
 
+def run_case(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run a case in one phase: it has no fixture of pytest's to set up or tear down, and prints nothing to capture.
+
+    Left to pytest (None): whatever else is an item, the last before one, and all where an option asks for the phases.
+    """
+    phases = any(item.config.getoption(option) for option in ("xmlpath", "usepdb", "setupshow"))
+    if phases or not (isinstance(item, CaseItem) and isinstance(nextitem, CaseItem)):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    call = pytest.CallInfo.from_call(item.runtest, "call", reraise=(pytest.exit.Exception, KeyboardInterrupt))
+    report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+    item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
 def is_errno(word: str) -> bool:
     return word.startswith("E") and word.isupper()
 

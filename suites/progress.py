@@ -27,7 +27,8 @@ class Progress:
             state = target.unavailable or f"{hello['system']} {hello['release']} {hello['machine']}"
             self.terminal.write_line(f"{name}: {state}")
 
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """Before the first case that still waits: how many do, and the longest that a timer of theirs can last.
 
         With several targets, each of which has its own time, nothing.

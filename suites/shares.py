@@ -61,5 +61,5 @@ class Shares:
         for item in items:
             self.left.setdefault(share_of(item.nodeid, shares), []).append(item.turn)
 
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self.schedule.submit(self.left.pop(share_of(item.nodeid, self.shares), []))
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.schedule.submit(self.left.pop(share_of(nodeid, self.shares), []))

@@ -269,11 +269,11 @@ def test_terminal_shows_once_how_many_cases_wait() -> None:
     schedule = SimpleNamespace(waiting=lambda: left[0], targets={"native": None})
     waiting = progress.Progress(cast("Any", terminal), cast("Any", schedule))
     for _ in range(2):
-        waiting.pytest_runtest_setup(cast("Any", Waiting()))
+        waiting.pytest_runtest_protocol(cast("Any", Waiting()))
     assert len(lines) == 1
     assert re.fullmatch(r"waiting for 2 cases; the longest timer ends within \d+ s", lines[0])
     left[0] = 0
-    progress.Progress(cast("Any", terminal), cast("Any", schedule)).pytest_runtest_setup(cast("Any", Waiting()))
+    progress.Progress(cast("Any", terminal), cast("Any", schedule)).pytest_runtest_protocol(cast("Any", Waiting()))
     assert len(lines) == 1
 
 
@@ -281,7 +281,7 @@ def test_terminal_shows_no_waiting_cases_of_several_targets() -> None:
     lines: list[str] = []
     terminal = SimpleNamespace(write_line=lines.append)
     schedule = SimpleNamespace(waiting=lambda: 1, targets={"native": None, "musl": None})
-    progress.Progress(cast("Any", terminal), cast("Any", schedule)).pytest_runtest_setup(cast("Any", Waiting()))
+    progress.Progress(cast("Any", terminal), cast("Any", schedule)).pytest_runtest_protocol(cast("Any", Waiting()))
     assert lines == []
 
 

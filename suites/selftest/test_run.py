@@ -178,6 +178,29 @@ def test_a_worker_of_another_python_has_the_search_path_of_that(
     assert (reported.code, (tmp_path / "seen").exists()) == (0, True)
 
 
+PHASES = """
+def pytest_runtest_logreport(report):
+    with open("{file}", "a") as out:
+        print(report.nodeid, report.when, file=out)
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"], ["--junitxml=out.xml"]])
+def test_case_is_one_phase_unless_an_option_looks_at_the_others(options: list[str], tmp_path: Path, usual: Run,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last is pytest's, which ends fixtures behind it; of several workers the last of each."""
+    (tmp_path / "phases.py").write_text(PHASES.format(file=tmp_path / "phases"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    options = [one.replace("out.xml", str(tmp_path / "out.xml")) for one in options]
+    reported = run(tmp_path, "-q", "-p", "phases", *options, FILES[0])
+    seen = Counter(line.split()[-1] for line in (tmp_path / "phases").read_text().splitlines())
+    cases, workers = len(reported.records) - 2, 2 if "-n" in options else 0
+    reports = 2 if workers else 1  # of a worker, and of the process that it reports to
+    assert seen["call"] == reports * cases
+    assert seen["setup"] == seen["teardown"] == reports * (cases if options and not workers else workers or 1)
+    assert verdicts(reported).items() <= verdicts(usual).items()
+
+
 def test_targets_go_on_beside_each_other(tmp_path: Path, usual: Run) -> None:
     """One file, target by target, with the verdicts that each has alone."""
     entry = load.targets(targets.FILE)["native"]
