@@ -88,13 +88,14 @@ class Comparison:
         olds = {case: records[before.label] for case, records in old.cases.items() if before.label in records}
         news = {case: records[after.label] for case, records in new.cases.items() if after.label in records}
         unknown = {kind for kind, results in (("added", old), ("gone", new)) if any(one.torn for one in results.runs)}
-        differences = []
+        differences, same = [], 0
         for case in sorted({**olds, **news}, key=Name.of):
             one, other = olds.get(case) or closest_drawn(case, olds), news.get(case) or closest_drawn(case, news)
-            kind = compare(one, other) if case in olds and case in news else compare_drawn(one, other, case in news)
+            both = case in olds and case in news
+            kind = compare(one, other) if both else compare_drawn(one, other, case in news)
+            same += both and not kind
             if kind and kind not in unknown:
                 differences.append(Difference(kind, case, changes(kind, one, other)))
-        same = sum(not compare(olds[case], news[case]) for case in olds if case in news)
         return cls(before, after, same, tuple(differences))
 
 

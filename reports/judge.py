@@ -16,7 +16,7 @@ from reports.common.results import Run, merge, read, write
 from specs import load, pages
 from specs.judge import Judgement, judge
 from specs.model import Clause, Profile, worst
-from specs.record import Declared, PlayedStep, Record, Unreadable
+from specs.record import Declared, PlayedStep, Record, Unreadable, stored
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -92,7 +92,7 @@ def rejudge_record(record: Record, standard: Standard, known: Mapping[str, Claus
     verdict = "crashed" if judgement.verdict == "crashed" else worst(list(clauses.values()))
     return msgspec.structs.replace(
         record, platform=standard.platform or record.platform, verdict=verdict, clauses=clauses,
-        steps=tuple(rejudge_step(step, judgement, standard) for step in record.steps),
+        calls=stored(rejudge_step(step, judgement, standard) for step in record.steps),
         reason="" if verdict == "conforms" else judgement.reason,
         deviations=tuple(map(Declared.of, judgement.deviations)))
 

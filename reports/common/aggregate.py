@@ -60,13 +60,6 @@ class Pair:
     def name(self) -> Name:
         return Name.of(self.case)
 
-    def seen(self, column: str) -> tuple[str, str] | None:
-        """The clause's verdict on a target, and what was observed instead; None if the target did not play the case."""
-        record = self.records.get(column)
-        if record is None or self.clause not in record.clauses:
-            return None
-        return record.clauses[self.clause], observed_instead(record, self.clause)
-
 
 def document_of(clause: str, clauses: Clauses) -> str:
     """The document whose force a clause has: the first cited; of an unknown clause, the first word of its id."""
@@ -87,10 +80,12 @@ def pairs(results: Results, clauses: Clauses) -> list[Pair]:
 
 def cell(members: Iterable[Pair], column: str) -> Cell:
     """The verdicts of several leaves on one target."""
-    seen = [found for pair in members if (found := pair.seen(column))]
-    counts = Counter(verdict for verdict, _ in seen)
+    records = [(pair.clause, record) for pair in members
+               if (record := pair.records.get(column)) and pair.clause in record.clauses]
+    counts = Counter(record.clauses[clause] for clause, record in records)
     decisive = worst(list(counts))
-    return Cell(counts, tuple(dict.fromkeys(text for verdict, text in seen if verdict == decisive and text)))
+    seen = (observed_instead(record, clause) for clause, record in records if record.clauses[clause] == decisive)
+    return Cell(counts, tuple(dict.fromkeys(filter(None, seen))))
 
 
 def by_document(members: Iterable[Pair]) -> Iterator[tuple[str, list[Pair]]]:

@@ -86,9 +86,9 @@ def probes(record: Record) -> dict[str, str]:
             (pending.add if step.ret in PENDING else pending.discard)(step.subject)
         elif step.observed.get("revents") or step.observed.get("ready"):
             pending.discard(step.subject)
-        values = normalise(step.observed, record.names)
         if step.observe and settled:
-            found[step.text] = spell_observed(values)
+            found[step.text] = spell_observed(normalise(step.observed, record.names))
         elif step.verb == "probe" and settled:
+            values = normalise(step.observed, record.names)
             found |= {f"{step.text} {key}": item for key, item in values.items() if key != "ret"}
     return found

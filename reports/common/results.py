@@ -9,6 +9,7 @@ Wherever a file is named, FILE@TARGET is the results of one target in it, and a 
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import msgspec
 
 from reports.common import upgrade
 from specs.model import FAILING
-from specs.record import SCHEMA, Footer, Header, Line, Record, Target, Unreadable, encode
+from specs.record import SCHEMA, Footer, Header, Line, Outcomes, Record, Target, Unreadable, encode
 
 # --- One file -----------------------------------------------------------------------------------------------
 
@@ -91,22 +92,53 @@ def write(run: Run, out: IO[bytes]) -> None:
 
 def lines(file: Path) -> Iterator[tuple[int, Line]]:
     """The lines, decoded, with their numbers."""
-    try:
-        content = file.read_bytes().splitlines(keepends=True)
-    except OSError as error:
-        raise Unreadable(f"{file}: {error.strerror}") from None
     schema, ended = SCHEMA, False
-    for number, line in enumerate(content, 1):
+    for number, line, is_whole in raw_lines(file):
         try:
             item = upgrade.read(line, schema)
             schema, ended = item.schema if isinstance(item, Header) else schema, isinstance(item, Footer)
+            if isinstance(item, Record):
+                validate(item)
             yield number, item
         except RecursionError:
             raise Unreadable(f"{file}:{number}: nested too deeply") from None
         except ValueError as error:
-            if 1 < number == len(content) and not line.endswith(b"\n") and not ended:
+            if number > 1 and not is_whole and not ended:
                 return  # the run was killed while it wrote this line
             raise Unreadable(f"{file}:{number}: {error}") from None
+
+
+def validate(record: Record) -> None:
+    """ValueError: a step is none, or holds what its fields allow each for itself, and not together."""
+    for step in (steps := record.steps):
+        if "ret" not in step.observed:
+            raise ValueError("`observed` has no `ret`")
+    for planned in (*steps, *record.missed):
+        if planned.clause:
+            if planned.expect is None and not planned.observe:
+                raise ValueError("`clause` without `expect`")
+        elif planned.expect:
+            msgspec.convert(planned.expect, dict[str, Outcomes])  # by clause
+
+
+def raw_lines(file: Path) -> Iterator[tuple[int, memoryview, bool]]:
+    """The lines with their numbers, and whether they have an end: views of a mapping.
+
+    A record keeps the view of its steps, and no copy of them; what has been read is given back to the kernel.
+    """
+    try:
+        with file.open("rb") as opened:
+            is_file = file.is_file() and file.stat().st_size
+            content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if is_file else opened.read()
+    except OSError as error:
+        raise Unreadable(f"{file}: {error.strerror}") from None
+    view, at, number = memoryview(content), 0, 0
+    while at < len(view):
+        end, number = content.find(b"\n", at) + 1, number + 1
+        yield number, view[at:end or len(view)], bool(end)
+        at = end or len(view)
+        if number % 1000 == 0 and isinstance(content, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            content.madvise(mmap.MADV_DONTNEED)
 
 
 def missing(footer: Footer | None, records: Collection[Record]) -> str:

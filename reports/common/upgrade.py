@@ -17,10 +17,10 @@ FILE = HERE / "renames.yaml"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read(text: str | bytes, schema: int = SCHEMA) -> Line:
+def read(text: str | bytes | memoryview, schema: int = SCHEMA) -> Line:
     """A line as a noun; ValueError says what is wrong with it. schema: of the file; a header is read by its own."""
     old = schema != SCHEMA
-    line: Line = msgspec.convert(upgraded(msgspec.json.decode(text), schema), Line) if old else decode(text)
+    line = decode(msgspec.json.encode(upgraded(msgspec.json.decode(text), schema)) if old else text)
     if isinstance(line, Header) and line.schema != schema:
         if not 1 <= line.schema <= SCHEMA:
             raise ValueError(f"schema {line.schema}; these reports read schema 1 to {SCHEMA}")

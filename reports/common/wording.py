@@ -37,14 +37,18 @@ def observed_instead(record: Record, clause: str) -> str:
 
 def departures(record: Record) -> list[tuple[str, str, str]]:
     """Clause, call and outcome of every check that does not conform, and of failed preconditions, without a clause."""
-    return [*((clause, step.text, departure(step, clause, record.names)) for step in record.steps
+    steps = record.steps
+    return [*((clause, step.text, departure(step, clause, record.names)) for step in steps
               for clause, verdict in step.judged.items() if verdict != "conforms"),
-            *(("", step.text, step.ret) for step in record.steps if step.is_precondition and step.ret != "ok")]
+            *(("", step.text, step.ret) for step in steps if step.ret != "ok" and step.is_precondition)]
 
 
 def departure(step: PlayedStep, clause: str, names: Mapping[str, str]) -> str:
     """What a check observed, if the clause does not name it: an errno or the returned fields, and `too late`."""
-    expected, late = step.allowed(clause), untimely(step, clause)
+    expected = step.allowed(clause)
+    if step.ret in expected:  # in any time; that is most calls
+        return ""
+    late = untimely(step, clause)
     fields = {key: item for key, item in normalise(step.observed, names).items() if key != "ret"}
     if step.ret in [ret_of(one) for one in expected if isinstance(one, str) or "errno" in one or not fields]:
         return f"{step.ret} {late}" if late else ""

@@ -14,7 +14,7 @@ import pytest
 
 from fixtures import local
 from reports.common import results
-from specs.record import Header, Record, Suite, Target
+from specs.record import Header, Record, Suite, Target, stored
 from suites import recording
 from suites.selftest import faulty
 from suites.selftest.runs import ROOT, Run, copied, records_of, started
@@ -156,7 +156,7 @@ def test_case_that_is_played_again_is_counted_once(tmp_path: Path) -> None:
     recorder = recording.Recorder(tmp_path / "results.jsonl")
     recorder.begin(Header(3, Suite("0"), "2026-11-22T10:00:00+00:00", {"toy": Target("toy")}))
     for verdict in ("fails", "conforms"):
-        recorder.result(Record("a", "toy", "toy", verdict, {"illumos.EISCONN": verdict}, "A.", ()))
+        recorder.result(Record("a", "toy", "toy", verdict, {"illumos.EISCONN": verdict}, "A.", stored(())))
     recorder.footer()
     recorder.file.close()
     found = results.read(recorder.part)

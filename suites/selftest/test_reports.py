@@ -67,7 +67,7 @@ def squeezed(text: str) -> list[str]:
     ('{"kind":"verdict"}', "'verdict'"),
     ('{"kind":"result"}', "`case`"),
     (json.dumps(result("a", verdict="passes")), r"\$\.verdict"),
-    (json.dumps(result("a", steps=[{"text": "x", "verb": "x", "observed": {}}])), r"no `ret`.*steps\[0\]"),
+    (json.dumps(result("a", steps=[{"text": "x", "verb": "x", "observed": {}}])), "no `ret`"),
     (json.dumps(result("a", steps=[{"text": "x", "verb": "x", "observed": {"ret": "ok"}, "clause": "y"}])),
      "`clause` without `expect`"),
     (json.dumps(result("a", target="other")), "no target 'other' in the header; it has native"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import msgspec
 import pytest
 from hypothesis import strategies as st
 
@@ -67,7 +68,7 @@ def recorded(case: Case, transcript: Transcript, profile: Profile) -> Json:
 
 
 def read(made: Json) -> Record:
-    record = decode(json.dumps(made))
+    record = decode(msgspec.json.encode(made))
     assert isinstance(record, Record)
     return record
 
