@@ -14,7 +14,6 @@ from reports.common.aggregate import Clauses
 from reports.common.faults import faults
 from reports.common.results import Results, gather, plural
 from reports.common.wording import visible
-from reports.html import page, since
 from specs import load
 from specs.record import Record, decode
 
@@ -92,6 +91,8 @@ def show(to: Terminal, files: Sequence[Path], items: int, more: Iterable[str], *
 
 def written(results: Results, clauses: Clauses, file: Path) -> Path:
     """The page of a result file, beside it: matrix.html of results.jsonl. It shows what is new since the run before."""
+    from reports.html import page, since  # noqa: PLC0415 - a third of what a run imports, and few write a page
+
     html = file.with_name(file.stem.replace("results", "matrix") + ".html")
     before = file.with_stem(f"{file.stem}-previous")
     extras = page.Extras(earlier=since.earlier([before] if before.is_file() else []))
