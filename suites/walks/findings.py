@@ -38,8 +38,8 @@ class Explorer:
         while found := self.first(case, transcript):
             plays = PLAYS_BLOCKED if found.word == "blocks" else PLAYS
             shortest = shrink(case, partial(self.shows, found), plays)
-            seen = self.first(shortest, self.play(shortest)) or found
-            if seen.cause != found.cause:  # a race: the shortest walk shows it only sometimes
+            seen = self.first(shortest, self.play(shortest))
+            if seen is None or seen.cause != found.cause:  # a race: the shortest walk shows it only sometimes
                 shortest, seen = case, found
             yield Finding(seen, self.answers.allowed(seen.rule, seen.kind), shortest)
             self.answers = replace(self.answers, known=self.answers.known | {found.cause})

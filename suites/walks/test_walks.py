@@ -31,7 +31,8 @@ class Walker:
 
     def walk(self, case: Case) -> Iterator[findings.Finding]:
         record = self.play(case)
-        self.records.append(record)
+        if record.steps:  # none where the target lacks the domain
+            self.records.append(record)
         yield from self.explorer.explore(case, record.transcript())
 
     def keep(self, finding: findings.Finding, name: str) -> None:
