@@ -15,6 +15,7 @@ from reports.common.faults import faults
 from reports.common.results import Results, gather, plural
 from reports.common.wording import visible
 from specs import load
+from specs.model import FAILING
 from specs.record import Record, decode
 
 
@@ -30,7 +31,8 @@ class Terminal(Protocol):
 def one_each(reports: Iterable[Any]) -> Iterator[Any]:
     """Of pytest's reports on failures one for each thing that is wrong, in the order of the last lines.
 
-    Those without results, of the suite's own tests and of what is wrong with the suite, come first.
+    Those without a failing result come first: of the suite's own tests, of what is wrong with the suite, of walks that
+    depart from what is recorded.
     """
     by_case: dict[tuple[str, str], Any] = {}
     records: dict[str, list[Record]] = {}
@@ -40,7 +42,7 @@ def one_each(reports: Iterable[Any]) -> Iterator[Any]:
             if isinstance(record, Record):
                 records.setdefault(record.target, []).append(record)
                 by_case[record.id, record.target] = report
-        if not lines:
+        if not any(isinstance(record, Record) and record.verdict in FAILING for record in lines):
             yield report
     examples = [fault.records[0] for of_target in records.values() for fault in faults(of_target)[:headline.MOST]]
     yield from dict.fromkeys(by_case[example.id, example.target] for example in examples)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from specs.machine.rules import CLOSED, Move, is_judged, move
 from specs.machine.state import KINDS, Socket, State, closure
-from specs.machine.traits import RECORDED, Answers, Cause, row_of
+from specs.machine.traits import RECORDED, Answers, Cause, alike, row_of
 from specs.model import Case, Entry, Step, Transcript
 from specs.outcomes import WILDCARD, part
 
@@ -35,7 +35,7 @@ class Seen(NamedTuple):
     @property
     def cause(self) -> Cause:
         """What findings have in common that are one: the rule, or of an answer that breaks a clause the rule's row."""
-        return (self.rule if self.broken == RECORDED else row_of(self.rule)), self.kind, self.word
+        return (alike(self.rule) if self.broken == RECORDED else row_of(self.rule)), self.kind, self.word
 
 
 def first_state(axes: Mapping[str, str], names: Collection[str]) -> State:

@@ -15,6 +15,7 @@ from specs.model import Step
 
 CLOSED, FULL = "closed", "full"  # the names of a port that refuses, and of a listener whose queue is full
 HOW = {"SHUT_RD": "r", "SHUT_WR": "w", "SHUT_RDWR": "rw"}
+EVENTS = {"POLLIN", "POLLOUT"}  # that poll() is to request; of others the machine has no rules
 HIDDEN = "~"  # begins the name of a server's end that accept() has not returned
 LOST, ELSEWHERE = "lost", "elsewhere"
 BEGUN = ("ok", "EINPROGRESS")  # of connect()
@@ -204,6 +205,8 @@ def send(state: State, step: Step, socket: Socket) -> Move:
         if word != "ok":
             again = {"": "sender", "dropped": "sender", "dissolved": "rebound"} if socket.kind == "udp" else {}
             bound = again.get(socket.bound, socket.bound)
+            if socket.kind == "unix-datagram" and (target, word) == (CLOSED, "ECONNREFUSED"):  # the peer is dropped
+                return state.change(name, phase="unconnected", history="disconnected", peer="")
             return state.change(name, bound=bound, error="" if word == socket.error else socket.error)
         if target in ("receiver", "itself"):
             return state.send(socket.peer, "data")
@@ -275,9 +278,11 @@ def getsockopt(state: State, step: Step, socket: Socket) -> Move:
     return Move("/".join(["SO_ERROR", socket.label, *error_of(socket)]), lambda _: state.change(step.name, error=""))
 
 
-def poll(state: State, _: Step, socket: Socket) -> Move:
+def poll(state: State, step: Step, socket: Socket) -> Move:
     details = [word for word, holds in (("queued", socket.queue), ("readable", socket.data)) if holds]
-    return Move("/".join(["poll", socket.label, *details, *error_of(socket)]), lambda _: state)
+    requested = step.operands.get("events")
+    verb = "poll" if not isinstance(requested, str) and {*(requested or ())} == EVENTS else f"poll({requested})"
+    return Move("/".join([verb, socket.label, *details, *error_of(socket)]), lambda _: state)
 
 
 def name_of(verb: str) -> Callable[[State, Step, Socket], Move]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,7 +18,7 @@ FILE = Path(__file__).parent / "traits.yaml"
 ANSWERS = Path(__file__).parent / "answers"
 RECORDED = "recorded"  # what an answer departs from that is another than those a platform is known to give
 Words = tuple[str, ...]
-Cause = tuple[str, str, str]  # a rule or its row, the kind of socket, the answer
+Cause = tuple[str, str, str]  # a rule, as `alike` has it, or its row; the kind of socket, the answer
 Recorded = Mapping[str, Mapping[str, Words]]  # rule -> kind of socket -> the answers that a platform has given
 
 
@@ -50,6 +51,11 @@ def row_of(rule: str) -> str:
     """The name of that row; without one, the rule."""
     row = trait_of(rule)
     return row.rule if row else rule
+
+
+def alike(rule: str) -> str:
+    """A rule without what is shut down: what departs there departs elsewhere by the same cause, most of the time."""
+    return re.sub(r"-?shut-\w+", "", rule)
 
 
 def matches(word: str, patterns: Sequence[str]) -> bool:
@@ -101,7 +107,7 @@ class Answers:
         A platform's record excuses it from clauses; so does what it has answered under another rule of the same row,
         for of rare states not every one is recorded.
         """
-        if {(rule, kind, word), (row_of(rule), kind, word)} & self.known:
+        if {(alike(rule), kind, word), (row_of(rule), kind, word)} & self.known:
             return ""
         if words := self.of_platform(rule, kind):
             return "" if word in words else RECORDED
