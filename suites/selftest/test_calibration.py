@@ -1,0 +1,141 @@
+"""Calibration: faults of a socket layer are found by the clauses that they break, and recordings keep their verdicts.
+
+`tox -e calibrate` lays every fault under the agent; here are a few, each of another kind.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fixtures import programs
+from fixtures.lab import Lab
+from reports.common.results import read, write
+from specs.model import Case
+from suites.selftest.calibration import __main__ as calibration
+from suites.selftest.calibration import faults, replay
+from suites.selftest.calibration.faults import VARIABLE, Fault, Layer
+from suites.selftest.calibration.play import Bench, Found, functions_of
+from suites.selftest.house import cases, clauses
+from suites.selftest.runs import run
+from suites.timeouts import has_timer
+
+FAULTS = faults.read()
+NAMED = {fault.name: fault for fault in FAULTS}
+# Calls of scenarios that no fault is about, with the reason.
+WITHOUT = {"unlink": "it is about a path", "dlsym": "it is about a library", "declare": "it is about a header",
+           "pthread_join": "what it gives is connect()'s",
+           **dict.fromkeys(("fork", "waitpid"), "what a child leaves is shown by close()"),
+           **dict.fromkeys(("kqueue", "devpoll", "ports"), "Linux does not have it")}
+# One of each kind: an errno, a value, an effect, waiting, an address, a name, SO_ERROR, readiness, data, a descriptor.
+SAMPLE = ("refused-as-reset[inet]", "failure-is-positive[unix]", "datagram-connects-once[inet6]",
+          "second-call-hangs[inet]", "long-length-ignored[inet]", "bind-is-lost[inet]", "SO_ERROR-sticks[inet]",
+          "writable-while-pending[select-inet]", "send-after-shutdown[inet]", "close-disconnects[inet]")
+FILES = ("suites/errors/E[A-DI-Z]", "suites/description/")  # whose cases the sample is tried on
+
+
+# --- the table ----------------------------------------------------------------------------------------------
+
+
+def test_there_are_150_faults_each_with_a_name_of_its_own() -> None:
+    assert len(NAMED) == len(FAULTS) >= 150
+
+
+def test_every_call_of_scenarios_has_a_fault() -> None:
+    called = {function for case in cases() for step in case.steps
+              for function in functions_of(step.verb, case.axes.get("facility", "poll"))}
+    assert called - set().union(*(fault.calls for fault in FAULTS)) == WITHOUT.keys()
+
+
+def test_every_fault_names_clauses_that_there_are_or_why_none_fails() -> None:
+    for fault in FAULTS:
+        assert bool(fault.breaks) != bool(fault.unseen), fault.name
+        for pattern in (*fault.breaks, *fault.spoils):
+            assert any(fnmatchcase(clause, pattern) for clause in clauses()), f"{fault.name}: {pattern}"
+
+
+@pytest.mark.parametrize(("failed", "unseen", "verdict", "is_wrong"), [
+    (["illumos.EISCONN"], "", "caught", False),
+    (["illumos.EISCONN", "illumos.EINTR"], "", "caught", False),
+    (["illumos.EISCONN", "illumos.EBADF"], "", "caught", True),
+    (["illumos.EINTR"], "", "caught by others alone", True),
+    ([], "", "missed", True),
+    ([], "no program sees it", "not seen, as is said", False),
+    (["illumos.EBADF"], "no program sees it", "seen, though it is said that nothing sees it", True)])
+def test_fault_is_as_it_is_said_to_be(failed: list[str], unseen: str, verdict: str, is_wrong: bool) -> None:
+    breaks, spoils = ((), ()) if unseen else (("*.EISCONN",), ("*.EINTR",))
+    found = Found(Fault("some", "It is wrong.", "connect : skips ok", breaks, spoils, unseen), 1)
+    found.failed.update({clause: ["suites/errors/EISCONN.yaml::twice"] for clause in failed})
+    assert (found.verdict, found.is_wrong) == (verdict, is_wrong)
+    assert any(line.startswith(f"some: {verdict}") for line in calibration.summary([found])) == is_wrong
+
+
+# --- laid under an agent ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Layer:
+    if not programs.find_compiler():
+        pytest.skip("there is no C compiler")
+    return Layer(tmp_path_factory.mktemp("layer"))
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab() as made:
+        if made.reason:
+            pytest.skip(made.reason)
+        yield made
+
+
+def is_quick(case: Case) -> bool:
+    return any(fnmatchcase(case.file, f"{pattern}*") for pattern in FILES) and not has_timer(case)
+
+
+def test_library_knows_the_words_of_every_fault(layer: Layer) -> None:
+    for fault in (*FAULTS, Fault("wrong", "", "connect AF_INET sideways : skips ok")):
+        preloaded = {**os.environ, "LD_PRELOAD": str(layer.library), VARIABLE: fault.text}
+        ended = subprocess.run(["true"], env=preloaded, capture_output=True, text=True, check=False)
+        said = "faults: no such word as sideways\n" if fault.name == "wrong" else ""
+        assert ended.stderr == said, fault.name
+
+
+def test_sample_is_caught_by_the_clauses_that_it_breaks(layer: Layer, lab: Lab) -> None:
+    bench = Bench(layer, lab, [case for case in cases() if is_quick(case)])
+    assert bench.measure() == []
+    for name in SAMPLE:
+        found = bench.try_(NAMED[name])
+        assert (found.verdict, found.collateral) == ("caught", []), calibration.lines_of(found, scenarios=True)
+
+
+def test_fault_is_laid_under_the_agent_in_python_too(tmp_path: Path, layer: Layer, lab: Lab) -> None:
+    some = [case for case in cases() if case.topic.startswith("errors/EISCONN") and case.axes["domain"] == "AF_INET"]
+    bench = Bench(Layer(tmp_path, python=True), lab, some)
+    assert bench.measure() == []
+    assert bench.try_(NAMED["connected-as-invalid[inet]"]).named == ["illumos.EISCONN"]
+
+
+# --- recordings ---------------------------------------------------------------------------------------------
+
+
+def test_recording_gives_its_verdicts_again(tmp_path: Path) -> None:
+    """A run of this machine; then with an outcome that was another, and without a call."""
+    run(tmp_path, "-q", "-m", "not waits", "suites/errors/EISCONN.yaml", "suites/errors/EACCES.yaml")
+    file, counts = tmp_path / "results.jsonl", Counter[str]()
+    assert list(replay.differences(file, counts)) == []
+    assert counts["replayed"] > 20
+    recorded = read(file)
+    record = recorded.records[0]
+    another, fewer = ({"verdict": "fails"}, {"steps": record.steps[1:]})
+    for altered in (msgspec.structs.replace(record, **change) for change in (another, fewer)):
+        with (tmp_path / "altered").open("wb") as out:
+            write(replace(recorded, records=(altered,)), out)
+        assert len(list(replay.differences(tmp_path / "altered", counts))) == 1
