@@ -22,6 +22,7 @@ from specs.record import (
     Unreadable,
     decode,
     encode,
+    stored,
 )
 
 A, B, FREE = "illumos.EISCONN", "illumos.EALREADY", "survey.state"
@@ -172,7 +173,7 @@ def test_what_a_step_lacks_is_left_out_and_defaults() -> None:
     declared = Declared(A, "ok", "bug", "because", "source")
     assert (declared.bug, declared.reported, declared.place) == ("", "", "")
     assert (Target("linux").unavailable, Target("linux").file) == ("", "")
-    bare = Record("a.yaml::b", "native", "linux", "fails", {A: "fails"}, "It fails.", ())
+    bare = Record("a.yaml::b", "native", "linux", "fails", {A: "fails"}, "It fails.", stored(()))
     assert (bare.reason, bare.revision, bare.line, bare.seconds) == ("", "", 0, 0.0)
 
 
