@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from fixtures import check, world
-from fixtures.targets import Agent, AgentError, Answer, Session, Unavailable
+from fixtures.targets import Agent, AgentError, Answer, NoProcess, Session, Unavailable
 from fixtures.world import Environment, Unresolved, Unsupported
 from specs.foresee import Foreseen
 from specs.model import Case, Entry, Given, Step, Transcript
@@ -108,4 +108,5 @@ def play(case: Case, session: Session, own: bool = False, foreseen: Foreseen = F
         with session.agent(netns, own) as agent:
             return Play(case, agent, session, foreseen).run()
     except Unavailable as problem:
-        return Transcript(ended=("unresolved", f"no new agent: {problem}"))
+        word = "unsupported" if isinstance(problem, NoProcess) else "unresolved"
+        return Transcript(ended=(word, f"no new agent: {problem}"))

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from specs.record import Target
 from suites.items import SCHEDULE, CaseItem
 from suites.progress import Progress
 from suites.recording import HEADER, Recording, header
+from suites.schedule import Schedule
 from suites.shares import SHARES, Shares, is_distributed, is_worker
 
 
@@ -30,6 +32,14 @@ def running(session: pytest.Session) -> Iterator[None]:
             recording.close()
 
 
+def opened(schedule: Schedule) -> dict[str, Target]:
+    """What the targets of a run say of themselves."""
+    try:
+        return schedule.open()
+    except RuntimeError as problem:
+        raise pytest.UsageError(f"{problem}; raise the limit of processes (ulimit -u)") from None
+
+
 @contextlib.contextmanager
 def playing(session: pytest.Session, recording: Recording | None) -> Iterator[None]:
     """Start the targets, show what they are, submit the cases; close all at the end.
@@ -38,7 +48,7 @@ def playing(session: pytest.Session, recording: Recording | None) -> Iterator[No
     """
     config, schedule = session.config, session.config.stash[SCHEDULE]
     try:
-        targets = schedule.open()
+        targets = opened(schedule)
         config.stash[HEADER] = header(config, targets)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         if terminal and terminal.isatty:
