@@ -18,6 +18,8 @@ from suites.schedule import Schedule
 HERE = Path(__file__).parent
 SCHEDULE = pytest.StashKey[Schedule]()
 KINDS = ("domain", "type")  # axes whose values are marks
+PHASES = ("pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown")
+KNOWN = ("_pytest.", "_hypothesis_", "xdist.", "suites.", "conftest")  # modules whose hooks do nothing to a case
 
 
 @cache
@@ -67,13 +69,20 @@ class CaseItem(pytest.Item):
         return self.path, self.case.line - 1, self.name
 
 
+@cache
+def has_phases(config: pytest.Config) -> bool:
+    """Whether an option shows the phases of an item, or an installed plugin (timeouts, reruns) has part in them."""
+    hooks = [hook for name in PHASES for hook in getattr(config.hook, name).get_hookimpls()]
+    return (any(config.getoption(option) for option in ("xmlpath", "usepdb", "setupshow"))
+            or not all(hook.function.__module__.startswith(KNOWN) for hook in hooks))
+
+
 def run_case(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Run a case in one phase: it has no fixture of pytest's to set up or tear down, and prints nothing to capture.
 
-    Left to pytest (None): whatever else is an item, the last before one, and all where an option asks for the phases.
+    Left to pytest (None): whatever else is an item, the last before one, and all where anything looks at the phases.
     """
-    phases = any(item.config.getoption(option) for option in ("xmlpath", "usepdb", "setupshow"))
-    if phases or not (isinstance(item, CaseItem) and isinstance(nextitem, CaseItem)):
+    if has_phases(item.config) or not (isinstance(item, CaseItem) and isinstance(nextitem, CaseItem)):
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     call = pytest.CallInfo.from_call(item.runtest, "call", reraise=(pytest.exit.Exception, KeyboardInterrupt))

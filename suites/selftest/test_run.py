@@ -183,22 +183,34 @@ def pytest_runtest_logreport(report):
     with open("{file}", "a") as out:
         print(report.nodeid, report.when, file=out)
 """
+PLUGIN = PHASES + "\ndef pytest_runtest_setup(item):\n    pass\n"  # as one for timeouts or for reruns has
+
+
+def phases_of(folder: Path, plugin: str, *options: str) -> tuple[Run, Counter[str]]:
+    """A run of some cases with a plugin, and how often each phase was reported."""
+    (folder / "phases.py").write_text(plugin.format(file=folder / "phases"))
+    reported = run(folder, "-q", "-p", "phases", *options, FILES[0])
+    return reported, Counter(line.split()[-1] for line in (folder / "phases").read_text().splitlines())
 
 
 @pytest.mark.parametrize("options", [[], ["-n", "2"], ["--junitxml=out.xml"]])
 def test_case_is_one_phase_unless_an_option_looks_at_the_others(options: list[str], tmp_path: Path, usual: Run,
                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     """The last is pytest's, which ends fixtures behind it; of several workers the last of each."""
-    (tmp_path / "phases.py").write_text(PHASES.format(file=tmp_path / "phases"))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     options = [one.replace("out.xml", str(tmp_path / "out.xml")) for one in options]
-    reported = run(tmp_path, "-q", "-p", "phases", *options, FILES[0])
-    seen = Counter(line.split()[-1] for line in (tmp_path / "phases").read_text().splitlines())
+    reported, seen = phases_of(tmp_path, PHASES, *options)
     cases, workers = len(reported.records) - 2, 2 if "-n" in options else 0
     reports = 2 if workers else 1  # of a worker, and of the process that it reports to
     assert seen["call"] == reports * cases
     assert seen["setup"] == seen["teardown"] == reports * (cases if options and not workers else workers or 1)
     assert verdicts(reported).items() <= verdicts(usual).items()
+
+
+def test_case_has_its_phases_where_a_plugin_takes_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    reported, seen = phases_of(tmp_path, PLUGIN)
+    assert seen["setup"] == seen["call"] == seen["teardown"] == len(reported.records) - 2
 
 
 def test_targets_go_on_beside_each_other(tmp_path: Path, usual: Run) -> None:
