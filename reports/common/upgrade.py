@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from specs.record import SCHEMA, Header, Line, decode
+from specs.record import SCHEMA, Header, Line, Record, decode
 from specs.strict import HERE
 
 FILE = HERE / "renames.yaml"
+WITH_OLD_NAMES = 2  # the last schema of which every name can be another now
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -25,7 +26,14 @@ def read(text: str | bytes | memoryview, schema: int = SCHEMA) -> Line:
         if not 1 <= line.schema <= SCHEMA:
             raise ValueError(f"schema {line.schema}; these reports read schema 1 to {SCHEMA}")
         return read(text, line.schema)
+    if not old and isinstance(line, Record) and is_renamed(line):
+        return decode(msgspec.json.encode(upgraded(msgspec.json.decode(text), WITH_OLD_NAMES)))
     return line
+
+
+def is_renamed(record: Record) -> bool:
+    """Whether a case, or a clause that it is about, has been given another name since: no schema changes by that."""
+    return topic(record.id) in renames()["scenarios"] or not renames()["clauses"].keys().isdisjoint(record.clauses)
 
 
 @cache

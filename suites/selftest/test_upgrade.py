@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from reports.common import upgrade
-from specs.record import Header
+from specs.record import Header, Record
+from suites.selftest.house import cases, clauses
 
 RESULT = {"kind": "result", "case": "suites/stream/EISCONN.yaml::second-connect[inet]", "revision": "0123456789ab",
           "clauses": {"illumos.EISCONN": "conforms"}}
@@ -66,6 +69,24 @@ def test_names_of_a_scenario_are_its_present_ones_wherever_its_steps_have_them()
 def test_what_kept_its_names_keeps_its_revision() -> None:
     line = RESULT | {"case": "suites/errors/EISCONN.yaml::second-connect[inet]"}
     assert upgrade.upgraded(line, 3) == line
+
+
+@pytest.mark.parametrize(("case", "clause"), [
+    ("suites/survey/FIONBIO.yaml::shown-by-f-getfl[inet]", "survey.FIONBIO"),
+    ("suites/manuals/netbsd/FIONBIO.yaml::shows-in-f-getfl[inet]", "survey.FIONBIO")])
+def test_a_name_is_followed_in_results_of_the_present_schema_too(case: str, clause: str) -> None:
+    line = {"kind": "result", "case": case, "target": "native", "platform": "linux", "verdict": "recorded",
+            "clauses": {clause: "recorded"}, "summary": "", "steps": [], "revision": "0123456789ab"}
+    found = upgrade.read(json.dumps(line))
+    assert isinstance(found, Record)
+    assert (found.id, found.clauses, found.revision) == (
+        "suites/manuals/netbsd/FIONBIO.yaml::shows-in-f-getfl[inet]", {"netbsd.FIONBIO": "recorded"}, "")
+
+
+def test_no_old_name_is_a_present_one() -> None:
+    """Else results of what has it now would be read as those of another."""
+    assert not upgrade.renames()["scenarios"].keys() & {case.topic for case in cases()}
+    assert not upgrade.renames()["clauses"].keys() & clauses().keys()
 
 
 def test_a_header_is_read_by_the_schema_that_it_names() -> None:
