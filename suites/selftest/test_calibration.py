@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from fixtures import programs
 from fixtures.lab import Lab
 from reports.common.results import read, write
 from specs.model import Case
+from specs.record import stored
 from suites.selftest.calibration import __main__ as calibration
 from suites.selftest.calibration import faults, replay
 from suites.selftest.calibration.faults import VARIABLE, Fault, Layer
@@ -60,6 +62,12 @@ def test_every_fault_names_clauses_that_there_are_or_why_none_fails() -> None:
         assert bool(fault.breaks) != bool(fault.unseen), fault.name
         for pattern in (*fault.breaks, *fault.spoils):
             assert any(fnmatchcase(clause, pattern) for clause in clauses()), f"{fault.name}: {pattern}"
+
+
+def test_every_condition_and_action_is_of_a_fault() -> None:
+    words = re.findall(r'\{"([a-z-]+)", \w+, \w+\}', (faults.HERE / "faults.c").read_text(encoding="utf-8"))
+    assert len(words) > 50
+    assert set(words) - {word for fault in FAULTS for word in fault.text.split()} == set()
 
 
 @pytest.mark.parametrize(("failed", "unseen", "verdict", "is_wrong"), [
@@ -134,7 +142,7 @@ def test_recording_gives_its_verdicts_again(tmp_path: Path) -> None:
     assert counts["replayed"] > 20
     recorded = read(file)
     record = recorded.records[0]
-    another, fewer = ({"verdict": "fails"}, {"steps": record.steps[1:]})
+    another, fewer = ({"verdict": "fails"}, {"calls": stored(record.steps[1:])})
     for altered in (msgspec.structs.replace(record, **change) for change in (another, fewer)):
         with (tmp_path / "altered").open("wb") as out:
             write(replace(recorded, records=(altered,)), out)

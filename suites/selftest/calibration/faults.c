@@ -148,8 +148,7 @@ static int is_listening(const Call *call) { return option_of(call->fd, SO_ACCEPT
 static int is_socket(const Call *call) { return option_of(call->fd, SO_TYPE) >= 0; }
 static int is_file(const Call *call) { return !is_socket(call) && REAL(fcntl)(call->fd, F_GETFD) >= 0; }
 static int is_none(const Call *call) { return REAL(fcntl)(call->fd, F_GETFD) < 0; }
-static int is_first(const Call *call) { return socket_of(call->fd)->connects == 0; }
-static int is_again(const Call *call) { return !is_first(call); }
+static int is_again(const Call *call) { return socket_of(call->fd)->connects > 0; }
 static int is_bound(const Call *call) { return socket_of(call->fd)->bound; }
 static int is_unbound(const Call *call) { return !is_bound(call); }
 static int is_pending(const Call *call) {
@@ -198,7 +197,7 @@ static const struct Condition {
     {"connected", is_connected, 0}, {"unconnected", is_unconnected, 0},
     {"listening", is_listening, 0}, {"pending", is_pending, 0},
     {"failed", has_failed, 0}, {"tried", has_tried, 0}, /* the last connect() has failed; there was one */
-    {"first", is_first, 0}, {"again", is_again, 0}, /* of the connect() calls of a socket */
+    {"again", is_again, 0}, /* not the first connect() of a socket */
     {"bound", is_bound, 0}, {"unbound", is_unbound, 0}, /* by bind() */
     {"file", is_file, 0}, {"closed", is_none, 0}, /* a descriptor of something else, or of nothing */
     {"unspec", is_unspec, 0}, {"foreign", is_foreign, 0}, /* an address of AF_UNSPEC, of another family */
@@ -324,10 +323,15 @@ static void abort_attempt(Call *call) {
 
 static void break_connection(Call *call) { REAL(shutdown)(call->fd, SHUT_RDWR); }
 
+/* A new socket of the same kind. */
+static int another(int fd) {
+    return REAL(socket)(option_of(fd, SO_DOMAIN), option_of(fd, SO_TYPE), option_of(fd, SO_PROTOCOL));
+}
+
 /* Another socket takes the number. */
 static void replace(Call *call) {
     int flags = REAL(fcntl)(call->fd, F_GETFL);
-    int made = REAL(socket)(option_of(call->fd, SO_DOMAIN), option_of(call->fd, SO_TYPE), option_of(call->fd, SO_PROTOCOL));
+    int made = another(call->fd);
     REAL(dup2)(made, call->fd);
     REAL(close)(made);
     REAL(fcntl)(call->fd, F_SETFL, flags);
@@ -415,8 +419,6 @@ static void add(Call *call) {
     count_ready(call);
 }
 
-static void swap_ready(Call *call) { *call->ready = *call->ready ? (short)events_given() : 0; }
-
 /* Nothing is ready for the first looks in such a way. */
 static void hide_at_first(Call *call) {
     if (socket_of(call->fd)->looks++ < atoi(given))
@@ -432,7 +434,7 @@ static void cut_end(Call *call) {
 
 static void make_another(Call *call) {
     call->left = 0;
-    call->value = REAL(socket)(option_of(call->fd, SO_DOMAIN), option_of(call->fd, SO_TYPE), option_of(call->fd, SO_PROTOCOL));
+    call->value = another(call->fd);
 }
 
 static void send_less(Call *call) { call->size -= call->size > 1; }
@@ -457,12 +459,14 @@ static const struct Action {
     {"pretends", pretend, NULL}, {"aborts", NULL, abort_attempt}, {"breaks", NULL, break_connection},
     {"replaces", replace, NULL}, {"replaces-after", NULL, replace},
     {"breaks-first", break_connection, NULL}, {"no-flags", drop_flags, NULL}, {"adds-nonblocking", add_nonblocking, NULL},
-    {"number", use_number, NULL}, {"value", NULL, set_value}, {"takes", set_value, NULL}, {"negates", NULL, negate}, {"sticks", NULL, stick},
+    {"number", use_number, NULL}, {"takes", set_value, NULL}, {"value", NULL, set_value}, {"negates", NULL, negate},
+    {"sticks", NULL, stick},
     {"port", NULL, set_port}, {"no-family", NULL, set_family}, {"no-host", NULL, forget_host},
     {"cut-name", NULL, cut_name}, {"cut-last", NULL, cut_last}, {"first-name", NULL, keep_first_name},
     {"other-end", NULL, swap_names},
-    {"hides", NULL, hide}, {"adds", NULL, add}, {"shows", NULL, swap_ready}, {"hides-at-first", NULL, hide_at_first},
-    {"cut-data", NULL, cut_data}, {"cut-end", NULL, cut_end}, {"makes-another", make_another, NULL}, {"sends-less", send_less, NULL}, {"alters", NULL, alter_data},
+    {"hides", NULL, hide}, {"adds", NULL, add}, {"hides-at-first", NULL, hide_at_first},
+    {"cut-data", NULL, cut_data}, {"cut-end", NULL, cut_end}, {"sends-less", send_less, NULL}, {"alters", NULL, alter_data},
+    {"makes-another", make_another, NULL},
 };
 enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };
 
@@ -654,7 +658,8 @@ ssize_t send(int fd, const void *data, size_t size, int flags) {
 }
 
 ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length) {
-    Call call = {.name = "sendto", .fd = fd, .to = (struct sockaddr *)to, .to_length = length, .size = size, .number = flags};
+    Call call = {.name = "sendto", .fd = fd, .to = (struct sockaddr *)to, .to_length = length, .size = size};
+    call.number = flags;
     LAY(call, REAL(sendto)(fd, data, call.size, call.number, call.to, call.to_length));
     return call.value;
 }
@@ -666,7 +671,8 @@ ssize_t recv(int fd, void *data, size_t size, int flags) {
 }
 
 ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *from, socklen_t *length) {
-    Call call = {.name = "recvfrom", .fd = fd, .from = from, .from_length = length, .data = data, .size = size, .number = flags};
+    Call call = {.name = "recvfrom", .fd = fd, .from = from, .from_length = length, .data = data, .size = size};
+    call.number = flags;
     LAY(call, REAL(recvfrom)(fd, data, call.size, call.number, from, length));
     return call.value;
 }
@@ -774,12 +780,17 @@ int epoll_ctl(int facility, int operation, int fd, struct epoll_event *event) {
     return (int)call.value;
 }
 
+static long take_events(Call *call, long value, const struct epoll_event *events) {
+    *call->ready = (short)events->events;
+    return value;
+}
+
 int epoll_wait(int facility, struct epoll_event *events, int most, int timeout) {
     short ready = 0;
     Call call = {.name = "epoll_wait", .ready = &ready, .timeout = timeout};
     call.fd = facility >= 0 && facility < SOCKETS ? watched[facility] : -1;
     events->events = 0;
-    LAY(call, (call.value = REAL(epoll_wait)(facility, events, most, call.timeout), ready = (short)events->events, call.value));
+    LAY(call, take_events(&call, REAL(epoll_wait)(facility, events, most, call.timeout), events));
     events->events = (unsigned)ready;
     return (int)call.value;
 }
