@@ -7,15 +7,17 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from reports.common import terminal
+from reports.common.aggregate import Clauses
 from reports.common.options import add_files, platform_name
 from reports.common.results import Column, Results, gather
 from reports.common.tables import Field, Table
 from specs import load, pages
 from specs.machine.oracle import follow
 from specs.machine.rules import is_judged
-from specs.machine.traits import ANSWERS, Answers, Recorded, recorded
+from specs.machine.traits import ANSWERS, Answers, Recorded, Words, recorded
 from specs.model import Profile
 from specs.record import Record, Unreadable
 
@@ -29,31 +31,31 @@ def arguments(parser: ArgumentParser) -> None:
                         "a clause is broken under")
     parser.add_argument("--record", metavar="P", type=platform_name,
                         help="write what the one target answers to specs/machine/answers/P.json, where it differs from "
-                        "what the platform inherits; the second time without the doubts of the first")
+                        "what the platform inherits")
     parser.add_argument("--add", action="store_true", help="keep what is recorded, too")
 
 
 def run(options: Namespace) -> None:
     results, clauses = gather(options.files, options.merge), load.clauses()
+    if not any(walks(results, column) for column in results.columns):
+        raise Unreadable("no walks: they are played by pytest suites/walks --walks N")
+    if options.record:
+        record(options.record, results, pages.profile(options.record, clauses), clauses, options.add)
+        return
     seen: dict[str, Seen] = {}
     answers: dict[str, Answers] = {}
     for column in results.columns:
-        profile = pages.profile(options.record or column.target.platform, clauses)
+        profile = pages.profile(column.target.platform, clauses)
         answers[column.label] = Answers(clauses, profile.manuals, profile.manuals)
         seen[column.label] = answered(walks(results, column), answers[column.label])
-    if not any(seen.values()):
-        raise Unreadable("no walks: they are played by pytest suites/walks --walks N")
-    if options.record:
-        record(options.record, seen, pages.profile(options.record, clauses), options.add)
-        return
     to = terminal.console(sys.stdout)
     terminal.heading(to, results)
     to.print(terminal.table(table(seen, answers, options.all)))
 
 
-def walks(results: Results, column: Column) -> Iterable[Record]:
-    return (records[column.label] for case, records in results.cases.items()
-            if case.startswith(WALKS) and column.label in records)
+def walks(results: Results, column: Column) -> list[Record]:
+    return [records[column.label] for case, records in results.cases.items()
+            if case.startswith(WALKS) and column.label in records]
 
 
 def answered(records: Iterable[Record], answers: Answers) -> Seen:
@@ -88,21 +90,32 @@ def verdict(answers: Answers, rule: str, kind: str, words: Iterable[str]) -> str
     return "fails" if any(alone.broken(rule, kind, word) for word in words) else "conforms"
 
 
-def record(platform: str, seen: Mapping[str, Seen], profile: Profile, add: bool) -> None:
-    """Write what a platform answers, one rule a line, so that a difference between versions is read line by line."""
-    if len(seen) != 1:
-        raise Unreadable(f"--record takes the walks of one target; there are {', '.join(seen)}")
-    (of_target,) = seen.values()
-    own = {rule: dict(kinds) for rule, kinds in recorded(platform).items()} if add else {}
-    above = [recorded(one) for one in profile.manuals if one != platform]
-    for (rule, kind), words in of_target.items():
-        inherited = next((one[rule][kind] for one in above if kind in one.get(rule, {})), ())
-        both = tuple(sorted({*own.get(rule, {}).get(kind, ()), *words}))
-        if not set(words) <= set(inherited) or kind in own.get(rule, {}):
-            own.setdefault(rule, {})[kind] = both
-    ANSWERS.mkdir(exist_ok=True)
+def record(platform: str, results: Results, profile: Profile, clauses: Clauses, add: bool) -> None:
+    """Write what a platform answers, one rule a line, so that a difference between versions is read line by line.
+
+    The walks are followed twice, by documents and what is inherited, then by what came of that, which leaves fewer
+    states possible. Of a state that no platform above has been in nothing is written: it is rare, and no difference.
+    """
+    if len(results.columns) != 1:
+        raise Unreadable(f"--record takes one target; there are {', '.join(one.label for one in results.columns)}")
+    played, above = walks(results, results.columns[0]), [one for one in profile.manuals if one != platform]
+    inherited = Answers(clauses, profile.manuals, above)
+    own = recorded(platform) if add else {}
+    for _ in range(2):
+        own = differing(answered(played, replace(inherited, own=own)), inherited, own if add else {})
     (ANSWERS / f"{platform}.json").write_text(text(own), encoding="utf-8")
     print(f"{ANSWERS.name}/{platform}.json: {sum(map(len, own.values()))} answers of {len(own)} rules")
+
+
+def differing(seen: Seen, inherited: Answers, kept: Recorded) -> Recorded:
+    """What was answered and is not inherited, and what is kept."""
+    own: dict[str, dict[str, Words]] = {rule: dict(kinds) for rule, kinds in kept.items()}
+    for (rule, kind), words in seen.items():
+        above, before = inherited.of_platform(rule, kind), own.get(rule, {}).get(kind, ())
+        is_new = not set(words) <= set(above) and bool(above or not any(inherited.records))
+        if is_new or before:
+            own.setdefault(rule, {})[kind] = tuple(sorted({*before, *words}))
+    return own
 
 
 def text(answers: Recorded) -> str:

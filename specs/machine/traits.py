@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
@@ -77,17 +77,18 @@ class Answers:
     """What is allowed under each rule: what a platform is recorded to answer, else what documents require of it.
 
     manuals: of the platform, its own first. platforms: those whose records count, the nearer first; none: documents
-    alone. known: departures that have been found, and are allowed from then on.
+    alone. own: a record that counts before those. known: departures that have been found, and are allowed from then on.
     """
 
     clauses: Mapping[str, Clause]
     manuals: Sequence[str]
     platforms: Sequence[str] = ()
     known: frozenset[Cause] = frozenset()
+    own: Recorded = field(default_factory=dict)
 
     @cached_property
     def records(self) -> Sequence[Recorded]:
-        return [recorded(platform) for platform in self.platforms]
+        return [self.own, *(recorded(platform) for platform in self.platforms)]
 
     def required(self, rule: str, kind: str) -> Iterator[tuple[str, Words]]:
         """The clauses that bind the platform here, with what each allows."""
