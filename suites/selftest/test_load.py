@@ -338,6 +338,36 @@ def test_what_is_no_regular_file_is_not_read(files: Files, make: Callable[[Path]
     assert message == "odd.yaml:1: it is no regular file"
 
 
+def test_limits_are_the_last_that_is_taken(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict, "FILE_LIMIT", 8)
+    monkeypatch.setattr(strict, "SCALAR_LIMIT", 4)
+    assert strict.parse("a: bcde", "file") == {"a": "bcde"}
+    with pytest.raises(SpecError, match="a value of 5 characters; it has at most 4"):
+        strict.parse("a: bcdef", "file")
+    path = files.folder / "limit.yaml"
+    path.write_text("a: bcde\n")
+    assert strict.read(path) == {"a": "bcde"}
+    path.write_text("a: bcd \n\n")
+    with pytest.raises(SpecError, match="it has more than 8 bytes"):
+        strict.read(path)
+
+
+def test_no_more_than_three_words_are_suggested() -> None:
+    assert strict.suggest("word", ["word1", "word2", "word3", "word4"]).count("word") == 3
+
+
+def test_file_of_nothing_is_refused_at_its_first_line(files: Files) -> None:
+    empty = files.write("clauses/empty.yaml", "{}\n")
+    for read, kind in ((load.clauses, "clause"), (lambda _: load.targets(empty), "targets")):
+        with pytest.raises(SpecError, match=f"empty.yaml:1: a {kind}s? file is empty"):
+            read(empty.parent)
+
+
+def test_own_clauses_and_targets_are_read() -> None:
+    assert "illumos.EISCONN" in load.clauses.__wrapped__()
+    assert "native" in load.targets(strict.ROOT / "fixtures" / "targets.yaml")
+
+
 def test_link_to_itself_is_refused(files: Files) -> None:
     (files.folder / "odd.yaml").symlink_to("odd.yaml")
     message = files.refused(scenarios.cases, files.folder / "odd.yaml", KNOWN, WORDS)

@@ -1,0 +1,115 @@
+"""Fixtures on answers made by hand: what no system that plays the self-tests shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from fixtures import world
+from fixtures.checked import Checked
+from fixtures.targets import Answer
+from fixtures.world import Environment, Unsupported
+
+NETWORKS = {"link-local": {"AF_INET6": "fe80::1%link0"}, "no-route": {"AF_INET": "192.0.2.1"},
+            "blackholed-host": {"AF_INET": "198.51.100.1"}}
+
+
+def environment(answers: Mapping[str, str] = {}, domain: str = "AF_INET", checked: Checked = Checked(),  # noqa: B008
+                ) -> Environment:
+    """What a case is given where a verb answers so, and every other succeeds."""
+    def call(verb: str, request: str) -> Answer:
+        made.append(request)
+        return Answer(answers.get(verb, "ok"), {"name": "unix:socket", "revents": "POLLIN", "value": "ok"})
+
+    made: list[str] = []
+    return Environment(call, {"domain": domain}, NETWORKS, lambda name: f"no {name}", checked)
+
+
+@pytest.mark.parametrize(("verb", "errnos"), [
+    ("socket", "EAFNOSUPPORT EPROTONOSUPPORT ESOCKTNOSUPPORT EPROTOTYPE EPFNOSUPPORT EPERM EACCES"),
+    ("socketpair", "EAFNOSUPPORT EPROTONOSUPPORT ESOCKTNOSUPPORT EPROTOTYPE EOPNOTSUPP EPERM EACCES"),
+    ("setsockopt", "ENOPROTOOPT EOPNOTSUPP"), ("ioctl", "ENOTTY EINVAL EOPNOTSUPP"), ("epoll_ctl", "EPERM"),
+    ("chmod", "ENOSYS"),
+])
+def test_a_call_that_a_platform_cannot_make_is_unsupported(verb: str, errnos: str) -> None:
+    for errno in errnos.split():
+        with pytest.raises(Unsupported):
+            environment({verb: errno}).call(verb, "name")
+    assert not world.means_unsupported(verb, "ENOMEM")
+
+
+def test_a_network_without_an_address_in_a_domain_is_unsupported() -> None:
+    with pytest.raises(Unsupported, match="no-route has no address in AF_INET6"):
+        environment(domain="AF_INET6").laboratory("no-route")
+    assert environment(domain="v4-mapped").laboratory("no-route") == "::ffff:192.0.2.1"
+    assert environment().laboratory("no-route", 2) == "192.0.2.3"
+
+
+@pytest.mark.parametrize(("operands", "name"), [
+    ({}, "inet6:fe80::1%link0:9"), ({"scope": "none", "port": 7}, "inet6:fe80::1%0:7"),
+    ({"scope": "loopback"}, "inet6:fe80::1%1:9"), ({"scope": "missing"}, "inet6:fe80::1%9999:9"),
+])
+def test_a_link_local_address_has_its_scope(operands: Mapping[str, object], name: str) -> None:
+    env = environment(domain="AF_INET6")
+    world.give(env, "link-local", "host", operands)
+    assert env.names["host"] == name
+
+
+def test_a_trailing_slash_is_one() -> None:
+    env = environment(domain="AF_UNIX")
+    world.give(env, "trailing-slash", "peer", {})
+    assert env.names["peer"] == "unix:socket/"
+
+
+@pytest.mark.parametrize(("errno", "fillers"), [("EINPROGRESS", ["queue-filler0"]), ("EAGAIN", [])])
+def test_an_attempt_that_pends_at_a_full_path_is_aborted_before_accept(errno: str, fillers: list[str]) -> None:
+    env = environment({"connect": errno}, "AF_UNIX")
+    env.names["queue"] = "unix:socket"
+    assert world.connect_until_full(env, "queue") == (0, errno)
+    assert (env.fillers["queue"], env.queued["queue"]) == (fillers, 0)
+
+
+@pytest.mark.parametrize(("bind", "lingers", "free"), [
+    ("ok", False, True), ("EADDRINUSE", True, True), ("EADDRINUSE", False, False)])
+def test_a_port_is_taken_by_what_no_reset_ended(bind: str, lingers: bool, free: bool) -> None:
+    env = environment({"bind": bind}, checked=Checked(lingers=lingers))
+    if free:
+        world.check_free(env, 49152)
+    else:
+        with pytest.raises(Unsupported, match="port 49152 is still taken"):
+            world.check_free(env, 49152)
+
+
+@pytest.mark.parametrize(("way", "requests"), [
+    ("SOCK_NONBLOCK", ["socket s AF_INET SOCK_STREAM flags=SOCK_NONBLOCK"]),
+    ("F_SETFL", ["socket s AF_INET SOCK_STREAM", "fcntl s F_SETFL flags=O_NONBLOCK"]),
+    ("FIONBIO", ["socket s AF_INET SOCK_STREAM", "ioctl s FIONBIO value=1"]),
+])
+def test_a_socket_is_made_nonblocking_as_the_case_has_it(way: str, requests: list[str]) -> None:
+    made: list[str] = []
+    env = Environment(lambda verb, request: made.append(request) or Answer("ok"),  # type: ignore[func-returns-value]
+                      {"nonblocking": way}, {}, str)
+    env.socket("s", nonblocking=True)
+    assert made == requests
+    env.socket("t", protocol="IPPROTO_TCP")
+    assert made[-1] == "socket t AF_INET SOCK_STREAM protocol=IPPROTO_TCP"
+
+
+def test_a_datagram_socket_does_not_listen() -> None:
+    for kind, listens in (("SOCK_DGRAM", False), ("SOCK_STREAM", True)):
+        made: list[str] = []
+
+        def call(_verb: str, request: str, made: list[str] = made) -> Answer:
+            made.append(request)
+            return Answer("ok", {"name": "inet:127.0.0.1:7"})
+
+        world.give(Environment(call, {"type": kind}, {}, str), "listener", "peer", {})
+        assert ("listen peer 16" in made) is listens
+
+
+def test_a_blackholed_host_replaces_a_queue_that_is_never_full() -> None:
+    for waits in (False, True):
+        env = environment(checked=Checked(queues={"AF_INET": None}))
+        world.give(env, "full-queue", "queue", {"waits": waits})
+        assert (env.names["queue"], env.blackholed) == ("inet:198.51.100.1:9", {"queue"})
