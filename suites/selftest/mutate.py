@@ -50,7 +50,7 @@ TESTS = {
     "specs/scenarios.py": ["load"],
     "specs/pages.py": ["load", "judge"],
     "specs/judge.py": ["judge"],
-    "specs/outcomes.py": ["judge"],
+    "specs/outcomes.py": ["outcomes", "judge"],
     "specs/record.py": ["record"],
     "suites/engine.py": ["lies", "targets"],
     "suites/schedule.py": ["targets"],
