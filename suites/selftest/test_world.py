@@ -12,18 +12,30 @@ from fixtures.targets import Answer
 from fixtures.world import Environment, Unsupported
 
 NETWORKS = {"link-local": {"AF_INET6": "fe80::1%link0"}, "no-route": {"AF_INET": "192.0.2.1"},
-            "blackholed-host": {"AF_INET": "198.51.100.1"}}
+            "blackholed-host": {"AF_INET": "198.51.100.1"},
+            "rejecting": {"AF_INET": "203.0.113.0", "AF_INET6": "2001:db8::"}}
 
 
 def environment(answers: Mapping[str, str] = {}, domain: str = "AF_INET", checked: Checked = Checked(),  # noqa: B008
                 ) -> Environment:
     """What a case is given where a verb answers so, and every other succeeds."""
     def call(verb: str, request: str) -> Answer:
-        made.append(request)
         return Answer(answers.get(verb, "ok"), {"name": "unix:socket", "revents": "POLLIN", "value": "ok"})
 
-    made: list[str] = []
     return Environment(call, {"domain": domain}, NETWORKS, lambda name: f"no {name}", checked)
+
+
+def requests(domain: str, word: str, **operands: object) -> tuple[list[str], str]:
+    """The requests that a fixture makes, and the address of what it gives."""
+    made: list[str] = []
+
+    def call(_verb: str, request: str) -> Answer:
+        made.append(request)
+        return Answer("ok", {"name": "unix:socket"})
+
+    env = Environment(call, {"domain": domain}, NETWORKS, str)
+    world.give(env, word, "it", operands)
+    return made, env.names.get("it", "")
 
 
 @pytest.mark.parametrize(("verb", "errnos"), [
@@ -113,3 +125,64 @@ def test_a_blackholed_host_replaces_a_queue_that_is_never_full() -> None:
         env = environment(checked=Checked(queues={"AF_INET": None}))
         world.give(env, "full-queue", "queue", {"waits": waits})
         assert (env.names["queue"], env.blackholed) == ("inet:198.51.100.1:9", {"queue"})
+
+
+@pytest.mark.parametrize(("kind", "request_"), [
+    ("file", "file file"), ("directory", "mkdir directory"), ("fifo", "mkfifo fifo"), ("device", "")])
+def test_a_path_leads_to_what_it_is_called(kind: str, request_: str) -> None:
+    made, name = requests("AF_UNIX", "not-a-socket-path", kind=kind)
+    assert "".join(made).rstrip("0123456789") == request_
+    assert name.rstrip("0123456789") == ("unix:/dev/null" if kind == "device" else f"unix:{kind}")
+
+
+def test_a_path_has_the_length_that_is_asked_for() -> None:
+    for length in (20, 5000):
+        _, name = requests("AF_UNIX", "long-path", length=length)
+        assert name.startswith("unix:./")
+        assert set(name.removeprefix("unix:").rpartition("/")[0].split("/")) == {"."}
+        assert len(name.rpartition("/")[0] + "/") == len("unix:") + length - 2
+    _, name = requests("AF_UNIX", "missing-path", length=30)
+    assert len(name) == len("unix:") + 30
+
+
+@pytest.mark.parametrize(("domain", "error", "address"), [
+    ("AF_INET", "network-unreachable", "inet:203.0.113.0:9"), ("AF_INET", "precedence-cutoff", "inet:203.0.113.15:9"),
+    ("AF_INET", "fragmentation-needed", "inet:203.0.113.4:9"), ("AF_INET6", "no-route", "inet6:2001:db8:::9"),
+    ("AF_INET6", "reject-route", "inet6:2001:db8::6:9"),
+    ("v4-mapped", "port-unreachable", "inet6:::ffff:203.0.113.3:9"),
+])
+def test_a_host_rejects_with_the_code_of_its_name(domain: str, error: str, address: str) -> None:
+    assert requests(domain, "rejecting", error=error) == ([], address)
+
+
+def test_a_code_of_another_family_is_unsupported() -> None:
+    with pytest.raises(Unsupported, match="ICMP knows no no-route in AF_INET"):
+        requests("AF_INET", "rejecting", error="no-route")
+
+
+@pytest.mark.parametrize(("errno", "waits"), [("EAGAIN", True), ("EINTR", True), ("EINPROGRESS", True),
+                                              ("ECONNREFUSED", False)])
+def test_what_is_interrupted_pends_or_would_wait_has_a_queue_to_wait_for(errno: str, waits: bool) -> None:
+    env = environment({"connect": errno}, "AF_UNIX")
+    if waits:
+        world.give(env, "full-queue", "queue", {"waits": True})
+    else:
+        with pytest.raises(Unsupported, match="no attempt waits for space"):
+            world.give(env, "full-queue", "queue", {"waits": True})
+
+
+def test_a_port_alone_is_reserved() -> None:
+    """A path goes with its listener."""
+    for domain, name, reserved in (("AF_UNIX", "unix:socket", False), ("AF_INET", "inet:127.0.0.1:7", True)):
+        made: list[str] = []
+
+        def call(_verb: str, request: str, made: list[str] = made, name: str = name) -> Answer:
+            made.append(request)
+            return Answer("ok", {"name": name})
+
+        env = Environment(call, {"domain": domain}, {}, str)
+        env.names["queue"], env.fillers["queue"] = name, ["filler"]
+        env.reserve_port("queue")
+        env.reserve_port("other")
+        assert bool(made) is reserved
+        assert not made or made[1] == "bind queue-port inet:127.0.0.1:7"
