@@ -29,8 +29,9 @@ HEADERS_OF = {
     "netinet/tcp.h": "TCP_", "poll.h": "poll|POLL", "port.h": "port_create", "pthread.h": "pthread_",
     "signal.h": "SIG|sig|pthread_kill", "stddef.h": "offsetof", "stdint.h": "uint64_t", "stdio.h": "printf|puts",
     "stdlib.h": "exit|mkdtemp", "string.h": "str|mem", "sys/devpoll.h": "dvpoll", "sys/epoll.h": "epoll_",
-    "sys/event.h": "kevent", "sys/ioctl.h": "ioctl", "sys/prctl.h": "prctl", "sys/select.h": "select",
-    "sys/socket.h": "AF_|SO_|sockaddr", "sys/stat.h": "mkdir|mkfifo|chmod|nftw", "sys/syscall.h": "syscall",
+    "sys/event.h": "kevent", "sys/ioctl.h": "ioctl", "sys/mman.h": "mmap", "sys/prctl.h": "prctl",
+    "sys/select.h": "select", "sys/socket.h": "AF_|SO_|sockaddr", "sys/stat.h": "mkdir|mkfifo|chmod|nftw",
+    "sys/syscall.h": "syscall",
     "sys/time.h": "timeval", "sys/types.h": "pid_t", "sys/uio.h": "iovec", "sys/un.h": "sockaddr_un",
     "sys/wait.h": "waitpid", "time.h": "clock_gettime|nanosleep",
     "unistd.h": r"alarm|chdir|close|pipe|symlink|syscall|unlink"}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import sys
 from collections.abc import Callable
@@ -115,10 +116,22 @@ def forgets_what_is_sent() -> None:
     agent.VERBS |= {"sendmsg": sendmsg, "close": closed}
 
 
+def reads_beyond() -> None:
+    """A layer reads a byte more of an address than namelen says."""
+    real = agent.libc
+
+    def libc(function: str, *args: Any) -> tuple[int, int]:
+        if function == "connect":
+            ctypes.string_at(args[-2], args[-1].value + 1)
+        return real(function, *args)
+
+    agent.libc = libc
+
+
 LAYERS: dict[str, Callable[[], None]] = {
     ALTERED: alter_data, "no-padding": takes_no_padding, "no-fionbio": ignores_fionbio,
     "close-disconnects": close_disconnects, "child-disconnects": child_disconnects,
-    "forgets-what-is-sent": forgets_what_is_sent}
+    "forgets-what-is-sent": forgets_what_is_sent, "reads-beyond": reads_beyond}
 
 
 def target(name: str, fault: str) -> str:

@@ -550,6 +550,13 @@ CONVERSATIONS = {
         waitpid p
         connect a ipx:1 process=p
         connect unknown <u> process=p
+        socket m AF_UNIX SOCK_STREAM
+        connect m unix:missing memory=odd
+        connect m unix:missing memory=page-end
+        connect m unix:missing memory=read-only
+        connect m null: memory=odd
+        connect m bad: memory=odd
+        connect m unix:missing namelen=300 memory=odd
         fork p
         fork q
         close a

@@ -197,10 +197,12 @@ LAYERS = {
                           "closed-while-connect-waits"},
     "child-disconnects": {"child-ends", "connects-for-its-parent", "names-the-peer-for-its-parent",
                           "attempt-outlives-the-child", "closed-while-the-child-waits"},
+    "reads-beyond": {"address-in-memory"},
     "forgets-what-is-sent": {"pending-attempt", "connection", "datagram-peer", "message-never-received"},
 }
 PLAYED = ("suites/description/name.yaml", "suites/description/dup.yaml", "suites/errors/EINPROGRESS.yaml",
-          "suites/description/fork.yaml", "suites/manuals/linux/SCM_RIGHTS.yaml")
+          "suites/description/fork.yaml", "suites/manuals/linux/SCM_RIGHTS.yaml",
+          "suites/description/stream.yaml::address-in-memory")
 
 
 def test_fault_of_a_layer_fails_where_a_program_meets_it(tmp_path: Path) -> None:
