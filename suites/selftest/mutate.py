@@ -3,7 +3,7 @@
 A mutant is a module with one fault: a statement dropped, a condition negated, a bound moved, a word or number changed.
 The tests of the module are collected once. Each mutant is made in memory, in a process forked from there, which plays
 those that call its function until one fails. What survives is a behaviour that no test checks, or is listed in
-mutants.yaml with the reason why such a mutant behaves alike. Messages and large numbers (limits, times) are left alone.
+mutants.toml with the reason why such a mutant behaves alike. Messages and large numbers (limits, times) are left alone.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import signal
 import sys
 import tempfile
 import threading
+import tomllib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.abc import MetaPathFinder
@@ -31,10 +32,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from specs import strict
-
 ROOT = Path(__file__).parents[2]
-LISTED = Path(__file__).with_name("mutants.yaml")
+LISTED = Path(__file__).with_name("mutants.toml")
 AIM = 95  # per cent
 CPU_S, WALL_S = 60, 900  # of one mutant: an endless loop, a call that never returns
 LARGE = 10  # a number beyond it is a limit or a time
@@ -375,7 +374,7 @@ def all_of(module: str) -> list[Mutant]:
 
 def alike() -> Mapping[str, Mapping[str, str]]:
     """By module, the mutants that behave alike, and why."""
-    return strict.read(LISTED)
+    return tomllib.loads(LISTED.read_text(encoding="utf-8"))
 
 
 def report(module: str, tried: Collection[tuple[Mutant, bool]], known: Mapping[str, str],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reports.common.results import lines
 from specs.judge import Judgement, judge
 from specs.model import Bug, Case, Check, Citation, Clause, Deviation, Entry, Place, Profile, Step, Transcript
 from specs.record import (
@@ -142,15 +144,21 @@ STEP = {"text": "connect(client)", "verb": "connect", "observed": {"ret": "ok"}}
     ({"expect": "EISCONN"}, "Expected `object`, got `str`"), ({"expect": {A: 1}}, "Expected `"),
     ({"verdict": "fine"}, "regex"), ({"verdict": "conformsX"}, "regex"), ({"verdict": "Xconforms"}, "regex"),
 ])
-def test_step_that_no_run_writes_is_refused(change: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        decode(json.dumps(line() | {"steps": [STEP | change]}))
+def test_step_that_no_run_writes_is_refused(change: dict[str, Any], problem: str, tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match=f"results:1: .*{problem}"):
+        list(lines(written(tmp_path, line() | {"steps": [STEP | change]})))
 
 
 @pytest.mark.parametrize("change", [{"clauses": {}}, {"verdict": "fine"}, {"steps": None}, {"kind": "other"}])
-def test_line_that_no_run_writes_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError):
-        decode(json.dumps(line() | change))
+def test_line_that_no_run_writes_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match="results:1: "):
+        list(lines(written(tmp_path, line() | change)))
+
+
+def written(folder: Path, content: dict[str, Any]) -> Path:
+    """A file of one line; what is wrong with its steps is found when the file is read."""
+    (folder / "results").write_text(json.dumps(content) + "\n", encoding="utf-8")
+    return folder / "results"
 
 
 def test_older_errnos_are_read_as_posix_spells_them() -> None:
