@@ -23,7 +23,7 @@ FAILING = frozenset({"crashed", "fails", "stale", "unresolved", "drifted"})  # w
 FORCES = ("shall", "may", "survey")  # survey: nothing is required; what a platform answers is recorded
 STATUSES = ("documented", "bug", "choice")
 
-# Documents that bind every platform; the others are the manuals of one.
+# Documents that bind every platform; the others are the manuals of one, illumos-manuals those beside its page.
 COMMON = ("illumos", "posix-2017", "survey")
 
 # Two names of one errno: the POSIX name is used for both (errno.h lets them have one value).
@@ -70,8 +70,8 @@ class Clause:
 
     def force(self, manuals: Sequence[str]) -> str:
         """How strongly it binds a platform: what only other platforms' manuals state does not."""
-        binding = (c.force for c in self.cited if c.document in COMMON or c.document in manuals)
-        return next(binding, "survey")
+        binds = (c.force for c in self.cited if c.document in COMMON or c.document.removesuffix("-manuals") in manuals)
+        return next(binds, "survey")
 
 
 @dataclass(frozen=True)

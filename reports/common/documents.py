@@ -26,9 +26,10 @@ DOCUMENTS: Mapping[str, Document] = {
     "openbsd": Document("OpenBSD", "https://man.openbsd.org/{page}.{section}"),
     "netbsd": Document("NetBSD", "https://man.netbsd.org/{page}.{section}"),
     "macos": Document("macOS", "https://keith.github.io/xcode-man-pages/{page}.{section}.html"),
+    "illumos-manuals": Document("illumos", "https://illumos.org/man/{section}/{page}"),
     "windows": Document("Winsock", "https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-{page}"),
 }
-PAGE = re.compile(r"(\w+)\((\w*)\)[ ,]*")  # connect(2), connect()
+PAGE = re.compile(r"([\w-]+)\((\w*)\)[ ,]*")  # connect(2), connect(), ip-route(8)
 
 
 def url(citation: Citation) -> str:

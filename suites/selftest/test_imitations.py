@@ -229,7 +229,7 @@ IMITATIONS = {
         "posix.send.ENOTCONN: send(*) = -1 EPIPE")),
     "poll-without-errors": Imitation(
         REFUSED + POLL, "revents=POLLOUT", "revents=POLLOUT,POLLERR,POLLHUP", with_verb("poll", "wait"), (
-            "posix.poll.unrequested: poll(*) = 0 {revents: none}",
+            "posix.poll.unrequested: poll(*) = 0 {revents: none}", "linux.poll.error: poll(*) = 0 {revents: none}",
             "posix.poll.hangup-excludes-writing: poll(*) = 0 {revents: POLLOUT}")),  # conforms: the page is stale here
     "hangup-excludes-output": Imitation(
         REFUSED + POLL, "revents=POLLERR,POLLHUP", "revents=POLLOUT,POLLERR,POLLHUP", with_verb("poll", "wait"), (
@@ -239,7 +239,7 @@ IMITATIONS = {
             "posix.poll.hangup-excludes-writing: poll(*) = 0 {revents: *POLLHUP}")),  # conforms: the page is stale here
     "poll-without-events": Imitation(
         REFUSED + "poll c timeout=100", "revents=", "revents=POLLERR,POLLHUP", with_verb("poll"), (
-            "posix.poll.unrequested: poll(*) = 0 {revents: none}",)),
+            "posix.poll.unrequested: poll(*) = 0 {revents: none}", "linux.poll.error: poll(*) = 0 {revents: none}")),
     **{f"rates-of-{system}": Imitation(
         DATAGRAMS + UNREACHABLE * (1 + limit), "value=ok", "value=ECONNREFUSED", refusing)
        for system, limit in (("illumos", 10), ("netbsd", 100), ("freebsd", 200))},
