@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -57,11 +57,18 @@ def follow(case: Case, transcript: Transcript, answers: Answers) -> Iterator[See
             continue
         found = [(one, word_of(one, step, entry, transcript.names), move(one, step))
                  for one in sorted(closure(states), key=in_flight)]
-        right = [one for one in found if not broken(*one, answers)]
-        states = {made.then(word) for _, word, made in right or found}
-        state, word, made = (right or found)[0]
-        sure = len({(one[2].rule, one[1]) for one in right or found}) == 1
+        kept = likeliest(found, answers)
+        states = {made.then(word) for _, word, made in kept}
+        state, word, made = kept[0]
+        sure = len({(one[2].rule, one[1]) for one in kept}) == 1
         yield Seen(entry.step or 0, made.rule, state.kind, word, broken(state, word, made, answers), sure)
+
+
+def likeliest(found: Sequence[tuple[State, str, Move]], answers: Answers) -> Sequence[tuple[State, str, Move]]:
+    """The states in which an answer is allowed; else in which it breaks a clause and nothing recorded; else all."""
+    departs = [broken(*one, answers) for one in found]
+    allowed = [one for one, what in zip(found, departs, strict=True) if not what]
+    return allowed or [one for one, what in zip(found, departs, strict=True) if what != RECORDED] or found
 
 
 def broken(state: State, word: str, made: Move, answers: Answers) -> str:
