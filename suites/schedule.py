@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 from fixtures import check
@@ -103,7 +104,14 @@ class Schedule:
         for name in self.targets:
             own = [turn for turn in turns if turn.target == name]
             if own:
-                self.pool.submit(self.play_all, own)
+                self.pool.submit(self.play_all, own).add_done_callback(partial(self.give_up, own))
+
+    def give_up(self, turns: Iterable[Turn], done: Future[None]) -> None:
+        """Hand what ended the play of a target to all that would wait for it in vain."""
+        problem = None if done.cancelled() else done.exception()
+        for future in (self.futures.get(turn.key) for turn in turns):
+            if problem and future and not future.done():
+                future.set_exception(problem)
 
     def result(self, case: Case, target: str) -> Record:
         """The record of a case: of one that was submitted, when it has been played; of any other now."""

@@ -17,13 +17,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fixtures import programs
+from fixtures import programs, world
 from fixtures.lab import Lab
 from reports.common.results import read, write
 from specs.model import Case
 from specs.record import stored
 from suites.selftest.calibration import __main__ as calibration
-from suites.selftest.calibration import faults, replay
+from suites.selftest.calibration import faults, play, replay
 from suites.selftest.calibration.faults import VARIABLE, Fault, Layer
 from suites.selftest.calibration.play import Bench, Found, functions_of
 from suites.selftest.house import cases, clauses
@@ -87,6 +87,11 @@ def test_fault_is_as_it_is_said_to_be(failed: list[str], unseen: str, verdict: s
 
 
 # --- laid under an agent ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "PORT_ATTEMPTS", play.PORT_ATTEMPTS)
 
 
 @pytest.fixture(scope="module")

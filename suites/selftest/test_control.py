@@ -54,7 +54,11 @@ def test_each_case_goes_as_on_native(name: str, sessions: dict[str, Session]) ->
     profile = profile_of(TARGETS[name])
 
     def played(case: Case, target: str) -> Record:
-        return schedule.play(case, sessions[target], house.clauses(), profile)
+        for _ in range(schedule.DRIFT_PLAYS):  # as in a run: ports are chosen, and another case may have the one
+            record = schedule.play(case, sessions[target], house.clauses(), profile)
+            if record.verdict != "drifted":
+                break
+        return record
 
     compared, different = 0, []
     for case in house.cases():

@@ -196,6 +196,7 @@ IMITATIONS = {
     "full-queue-is-busy": Imitation(
         FULL + "connect c {l}", "EAGAIN", "EINPROGRESS", tcp(QUEUES), (
             "illumos.EINPROGRESS: connect(*) = -1 EAGAIN",
+            "illumos.EINPROGRESS: waitpid(*) = -1 EAGAIN",
             "illumos.example.starts: connect(*) = -1 EAGAIN",
             "unsupported: no attempt is pending, so that none times out: at a full queue connect() = -1 EAGAIN",
             "unsupported: no attempt goes on in the background: at a full queue connect() = -1 EAGAIN")),
@@ -224,6 +225,7 @@ IMITATIONS = {
     "name-is-lost": Imitation(REFUSED + "getsockname c", "EINVAL", "name=*", stream(FAILURES)),
     "failed-is-a-corpse": Imitation(REFUSED + "getpeername c", "EINVAL", "ENOTCONN", stream(FAILURES), (
         "illumos.stream.connects: exchange(*) = -1 EINVAL",
+        "linux.AF_UNSPEC.stream: exchange(*) = -1 E*",
         "posix.getpeername.ENOTCONN: getpeername(*) = -1 EINVAL",
         "posix.recv.ENOTCONN: recv(*) = 0 {data: none}",
         "posix.send.ENOTCONN: send(*) = -1 EPIPE")),

@@ -239,7 +239,8 @@ def test_rest_of_a_scenario_in_which_a_call_waits_is_played_side_by_side() -> No
         if own:
             aside.append(case.id)
             barrier.wait(TIMEOUT_S)
-        return SimpleNamespace(id=case.id, steps=[SimpleNamespace(seconds=1.0 if case.id in slow else 0.1)])
+        seconds = 1.0 if case.id in slow else 0.1
+        return SimpleNamespace(id=case.id, seconds=seconds, steps=[SimpleNamespace(seconds=seconds)])
 
     played.play = play  # type: ignore[method-assign]
     try:

@@ -17,10 +17,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from fixtures import world
 from fixtures.lab import Lab
 from suites.selftest.calibration import faults
 from suites.selftest.calibration.faults import Fault, Layer
-from suites.selftest.calibration.play import Bench, Found
+from suites.selftest.calibration.play import PORT_ATTEMPTS, Bench, Found
 from suites.selftest.house import cases
 
 
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0: each fault is found by a clause that it breaks, and by those alone; 1: one is not; 2: it cannot be tried."""
     options = parser().parse_args(arguments)
+    world.PORT_ATTEMPTS = PORT_ATTEMPTS
     some = faults.chosen(faults.read(), options.faults)
     if options.sample is not None:
         some = random.Random(options.seed).sample(some, min(options.sample, len(some)))

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from fixtures import check, world
+from fixtures import check
 from fixtures.lab import Lab
 from fixtures.targets import Session
 from specs import pages
@@ -107,7 +107,6 @@ class Bench:
 
     def __init__(self, layer: Layer, lab: Lab, cases: Collection[Case]) -> None:
         self.layer, self.lab, self.cases = layer, lab, cases
-        world.PORT_ATTEMPTS = PORT_ATTEMPTS
         self.profile: Profile = pages.profile("linux", clauses())
         self.locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self.plain: dict[str, Played] = {}
