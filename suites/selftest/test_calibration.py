@@ -115,7 +115,7 @@ def is_quick(case: Case) -> bool:
 
 def test_library_knows_the_words_of_every_fault(layer: Layer) -> None:
     for fault in (*FAULTS, Fault("wrong", "", "connect AF_INET sideways : skips ok")):
-        preloaded = {**os.environ, "LD_PRELOAD": str(layer.library), VARIABLE: fault.text}
+        preloaded = {**os.environ, "LD_PRELOAD": str(layer.shared_object), VARIABLE: fault.text}
         ended = subprocess.run(["true"], env=preloaded, capture_output=True, text=True, check=False)
         said = "faults: no such word as sideways\n" if fault.name == "wrong" else ""
         assert ended.stderr == said, fault.name

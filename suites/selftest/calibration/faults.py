@@ -100,15 +100,16 @@ class Layer:
     """
 
     def __init__(self, folder: Path, python: bool = False) -> None:
-        self.library = folder / "faults.so"
+        self.shared_object = folder / "faults.so"
         self.agent = ("{python}", "-I", "-S", "{compiled}") if python else ("{built}",)
         compiler = programs.find_compiler() or ["cc"]
-        command = [*compiler, "-shared", "-fPIC", "-std=c99", "-O2", "-o", str(self.library), str(HERE / "faults.c")]
+        output = ["-o", str(self.shared_object), str(HERE / "faults.c")]
+        command = [*compiler, "-shared", "-fPIC", "-std=c99", "-O2", *output]
         subprocess.run(command, check=True, capture_output=True, text=True)
 
     def target(self, fault: Fault | None) -> Target:
         """The layer with a fault, or with none, as a target on the networks of a laboratory that is there."""
         variable = [f"{VARIABLE}={fault.text}"] if fault else []
-        start = ("env", f"LD_PRELOAD={self.library}", *variable, *self.agent)
+        start = ("env", f"LD_PRELOAD={self.shared_object}", *variable, *self.agent)
         name, about = (fault.name, fault.says) if fault else ("no-fault", "It does nothing wrong.")
         return Target(name, about, start, "linux", lab=False, call_timeout=CALL_TIMEOUT_S)
