@@ -236,7 +236,7 @@ STATES = (
           "unresolved: client: listen() of client = 0, and it does not listen"),
     state("listening", {r"listen client .*": "EINVAL"}, "unresolved: client: listen client 16 = EINVAL"),
     state("accepted", {r"accept server client": "socket client AF_INET SOCK_STREAM"},
-          "unresolved: client: getpeername client = ENOTCONN"),
+          "unresolved: client: exchange client-client client = ENOTCONN"),
 )
 
 PATHS = (
