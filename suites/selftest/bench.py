@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """How long the suite takes, on this machine now: medians of interleaved runs, and ratios to empty pytest items.
 
 Each round runs every command once, one after another, so that a machine whose speed changes changes all of them. CPU is
@@ -18,7 +17,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
+from fixtures import programs
+
+ROOT = Path(__file__).parents[2]
 EMPTY = "import pytest\n\n@pytest.mark.parametrize('number', range({}))\ndef test_nothing(number):\n    pass\n"
 REQUESTS = 20000
 PYTEST = (sys.executable, "-m", "pytest", "-q")
@@ -81,9 +82,6 @@ def runs(folder: Path, results: Path, agents: Mapping[str, Sequence[str]], files
 
 def agents() -> dict[str, list[str]]:
     """The commands that start agents here."""
-    sys.path.insert(0, str(ROOT))
-    from fixtures import programs  # noqa: PLC0415 - found by the line above
-
     found = {"py": [sys.executable, "-I", "-S", programs.in_python()], "c": [programs.in_c()]}
     return {name: command for name, command in found.items() if command[-1]}
 
