@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
+
+import yaml
 
 from specs.machine.oracle import MESSAGE, Seen, follow
 from specs.machine.traits import RECORDED, Answers, Words, trait_of
@@ -109,12 +111,8 @@ def spelled(step: Step) -> Mapping[str, Any]:
 
 
 def flow(value: Any) -> str:
-    """A value in YAML's flow style."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {flow(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(map(flow, value)) + "]"
-    return value if isinstance(value, str) and value and value.replace("-", "").isalnum() else json.dumps(value)
+    """A value in YAML's flow style, in one line."""
+    return yaml.safe_dump(value, default_flow_style=True, width=math.inf, sort_keys=False).strip()
 
 
 def summary(seen: Seen) -> str:
