@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.lab import Lab
 from reports import __main__
 from specs import load
 from suites.selftest import written
@@ -20,6 +21,15 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         environment.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
         yield
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A laboratory, or no tests in it where none can be had."""
+    with Lab() as lab:
+        if lab.reason:
+            pytest.skip(lab.reason)
+        yield lab
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -99,14 +98,6 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Layer:
     if not programs.find_compiler():
         pytest.skip("there is no C compiler")
     return Layer(tmp_path_factory.mktemp("layer"))
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab() as made:
-        if made.reason:
-            pytest.skip(made.reason)
-        yield made
 
 
 def is_quick(case: Case) -> bool:

@@ -82,15 +82,6 @@ def output(command: list[str]) -> str:
     return ended.stdout
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    """A laboratory, or no tests of it where none can be had."""
-    with Lab() as lab:
-        if lab.reason:
-            pytest.skip(lab.reason)
-        yield lab
-
-
 # --- entering -----------------------------------------------------------------------------------------------
 
 

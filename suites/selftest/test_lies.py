@@ -195,6 +195,7 @@ STATES = (
     state("shut-down-read", {r"shutdown client .*": "ok", r"recv client": "blocks"}, "unresolved: recv client blocks"),
     state("shut-down-write", {r"shutdown client .*": "ok"}, "unresolved: client: * send() succeeds"),
     state("peer-closed", {FIN: "ok", r"poll client .*": "blocks"}, "unresolved: poll client events=POLLIN blocks"),
+    state("peer-closed", {r"getsockopt client SO_ERROR": "ok value=EPIPE"}, "fails: getsockopt(*"),
     state("peer-closed", {FIN: RST}, "unresolved: client: the peer of client has closed, and SO_ERROR is ECONNRESET"),
     state("peer-closed", {r"accept server .*": r"socket server-accepted AF_INET SOCK_STREAM"}, "unresolved: *"),
     state("closed-both-ways", {FIN: RST},
