@@ -50,6 +50,18 @@ def test_there_are_150_faults_each_with_a_name_of_its_own() -> None:
     assert len(NAMED) == len(FAULTS) >= 150
 
 
+def test_fault_is_chosen_by_its_name_that_of_its_entry_or_a_pattern() -> None:
+    names = [[one.name for one in faults.chosen(FAULTS, [pattern])]
+             for pattern in ("refused-as-reset[inet]", "refused-as-reset", "refused-as-r*set*")]
+    assert names[0] == ["refused-as-reset[inet]"]
+    assert set(names[0]) < set(names[1]) == set(names[2])
+
+
+def test_unknown_fault_is_refused_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert calibration.main(["refused-as-reset", "refused-as-rest"]) == 2
+    assert capsys.readouterr().err == "calibration: faults.toml has no fault refused-as-rest\n"
+
+
 def test_every_call_of_scenarios_has_a_fault() -> None:
     called = {function for case in cases() for step in case.steps
               for function in functions_of(step.verb, case.axes.get("facility", "poll"))}

@@ -40,7 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0: each fault is found by a clause that it breaks, and by those alone; 1: one is not; 2: it cannot be tried."""
     options = parser().parse_args(arguments)
     world.PORT_ATTEMPTS = PORT_ATTEMPTS
-    some = faults.chosen(faults.read(), options.faults)
+    try:
+        some = faults.chosen(faults.read(), options.faults)
+    except ValueError as problem:
+        print(f"calibration: {problem}", file=sys.stderr)
+        return 2
     if options.sample is not None:
         some = random.Random(options.seed).sample(some, min(options.sample, len(some)))
     try:

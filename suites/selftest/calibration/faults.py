@@ -88,9 +88,15 @@ def expand(name: str, row: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def chosen(faults: Collection[Fault], patterns: Collection[str]) -> list[Fault]:
-    """Those whose names match one of the patterns; all without any."""
-    return [one for one in faults if not patterns
-            or any(fnmatchcase(one.name, pattern) or one.name.startswith(f"{pattern}[") for pattern in patterns)]
+    """Those that one of the patterns matches, or names; all without any. ValueError: one of them has none."""
+    if unknown := [pattern for pattern in patterns if not any(is_named(one, pattern) for one in faults)]:
+        raise ValueError(f"{FILE.name} has no fault {', '.join(unknown)}")
+    return [one for one in faults if not patterns or any(is_named(one, pattern) for pattern in patterns)]
+
+
+def is_named(fault: Fault, pattern: str) -> bool:
+    """By its name, by that of its entry, or by a pattern: the name of a fault with axes has brackets."""
+    return fault.name == pattern or fault.name.startswith(f"{pattern}[") or fnmatchcase(fault.name, pattern)
 
 
 class Layer:
