@@ -391,6 +391,18 @@ def test_a_run_in_which_the_suite_itself_fails_is_torn(tmp_path: Path, monkeypat
     assert "ZeroDivisionError" in reported.text
 
 
+@pytest.mark.parametrize("hook", ["makereport(item)", "logreport(report)", "logstart(nodeid)"])
+def test_an_interrupt_while_a_case_is_reported_is_one(
+    hook: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plugins have a part in the hooks; of some of them pluggy warns when an interrupt passes them."""
+    (tmp_path / "interrupted.py").write_text(f"def pytest_runtest_{hook}:\n    raise KeyboardInterrupt\n")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
+    reported = run(tmp_path, "-q", "-p", "interrupted", FILES[1])
+    assert (reported.code, reported.records[-1]["kind"] == "footer") == (2, False)
+    assert "INTERNALERROR" not in reported.text
+
+
 LATE = """
 import threading
 from suites.schedule import Schedule
