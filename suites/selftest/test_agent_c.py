@@ -144,6 +144,37 @@ def hand(posix: Path, tmp_path: Path, start: Start) -> Hand:
     return start(tmp_path, posix)
 
 
+REFUSING = """
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+pid_t fork(void) { errno = EAGAIN; return -1; }
+void *mmap(void *at, size_t size, int bits, int flags, int fd, off_t offset) {
+    (void)at, (void)size, (void)bits, (void)flags, (void)fd, (void)offset;
+    errno = ENOMEM;
+    return MAP_FAILED;
+}
+"""
+
+
+@pytest.mark.parametrize("language", ["C", "Python"])
+def test_what_the_system_refuses_is_lacking_and_leaves_nothing(
+    language: str, posix: Path, tmp_path: Path, start: Start
+) -> None:
+    (tmp_path / "refusing.c").write_text(REFUSING)
+    library = tmp_path / "refusing.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "refusing.c"], check=True)
+    command = [posix] if language == "C" else [sys.executable, "-I", "-S", targets.HERE / "agent.py"]
+    hand = start(tmp_path / "empty", *command, LD_PRELOAD=str(library))
+    descriptors = Path(f"/proc/{hand.process.pid}/fd")
+    hand.do("socket s AF_INET SOCK_STREAM")
+    before = len(list(descriptors.iterdir()))
+    assert hand.say("fork f").startswith("unsupported no process can be made")
+    if language == "C":  # Python maps memory by itself
+        assert hand.say("connect s inet:127.0.0.1:1 memory=odd") == "unsupported no memory on this platform"
+    assert len(list(descriptors.iterdir())) == before
+
+
 @pytest.mark.parametrize("flavour", BUILDS)
 def test_it_is_built_without_a_warning_and_refuses_a_closed_port(flavour: str, programs: Path, tmp_path: Path,
                                                                         start: Start) -> None:
