@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from reports.common import headline, tables
-from reports.common.aggregate import Clauses
+from reports.common.aggregate import Clauses, pairs
 from reports.common.headline import Headline
 from reports.common.results import Results
 from reports.common.tables import Table
@@ -20,7 +20,7 @@ MARKUP = str.maketrans({char: f"&#{ord(char)};" for char in "&<>|\\`*_[]#~$@"})
 def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> None:
     """Write the matrix, its totals and the reasons why cases are unsupported."""
     heading(results, out)
-    for one in tables.matrix(results, clauses, results.columns, every):
+    for one in tables.matrix(pairs(results, clauses), results.columns, every):
         out.writelines(table(one))
     totals(results, clauses, out)
     for one in (tables.reported(results), tables.reasons(results)):

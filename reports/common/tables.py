@@ -48,9 +48,9 @@ class Table:
         self.rows.append(tuple(one if isinstance(one, Field) else Field(str(one)) for one in fields))
 
 
-def matrix(results: Results, clauses: Clauses, columns: Sequence[Column], every: bool) -> Iterator[Table]:
-    """A table for each document. every: scenarios and variants too, not only clauses."""
-    for document, members in by_document(pairs(results, clauses)):
+def matrix(leaves: Sequence[Pair], columns: Sequence[Column], every: bool) -> Iterator[Table]:
+    """A table for each document. leaves: of all clauses. every: scenarios and variants too, not only clauses."""
+    for document, members in by_document(leaves):
         table = Table((document, "cases", *(column.label for column in columns)), frozenset({"cases"}))
         for clause, of_clause in by_clause(members):
             table.add(*row(Field(clause), of_clause, columns))

@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from reports.common import headline, tables
-from reports.common.aggregate import Clauses
+from reports.common.aggregate import Clauses, pairs
 from reports.common.results import Column, Results
 from reports.common.tables import Table
 from reports.common.wording import visible
@@ -72,8 +72,9 @@ def matrix(results: Results, clauses: Clauses, every: bool, out: IO[str]) -> Non
     """Write the matrix, its totals and the reasons why cases are unsupported."""
     to = console(out)
     heading(to, results)
+    leaves = pairs(results, clauses)
     for columns in side_by_side(results.columns, to.width):
-        found = list(tables.matrix(results, clauses, columns, every))
+        found = list(tables.matrix(leaves, columns, every))
         widths = matrix_widths(found, len(columns), to.width)
         for one in found:
             to.print(table(one, widths), "")

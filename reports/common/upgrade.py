@@ -84,6 +84,7 @@ def called(item: Any, names: Mapping[str, str]) -> Any:
     return item
 
 
+@cache
 def topic(case: str) -> str:
     """`errors/EISCONN::twice` of `suites/errors/EISCONN.yaml::twice[inet]`."""
     path, _, name = case.removeprefix("suites/").partition("::")

@@ -29,6 +29,8 @@ def observed_instead(record: Record, clause: str) -> str:
     Of an unresolved clause, which has no such check, what the failed precondition returned.
     """
     verdict = record.clauses[clause]
+    if verdict == "unsupported":  # and no check has been made
+        return ""
     if verdict == "unresolved":
         return next((step.ret for step in record.steps if step.is_precondition and step.ret != "ok"), "")
     found = (departure(step, clause, record.names) for step in record.steps if step.judged.get(clause) == verdict)
