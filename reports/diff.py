@@ -135,7 +135,7 @@ def lost(old: Results, compared: Compared) -> list[str]:
 def changes(kind: str, old: Record | None, new: Record | None) -> tuple[Change, ...]:
     """What the difference consists of; all clauses if none has changed."""
     if kind == "probe" and old and new:
-        before, after = probes(old), probes(new)
+        before, after = (probes(record.steps, record.names) for record in (old, new))
         return tuple(Change(key, Seen(text=before.get(key, "")), Seen(text=after.get(key, "")))
                      for key in {**before, **after} if before.get(key) != after.get(key))
     clauses = dict.fromkeys(clause for record in (old, new) if record for clause in record.clauses)
@@ -145,8 +145,8 @@ def changes(kind: str, old: Record | None, new: Record | None) -> tuple[Change, 
 
 def of_calls(old: Record | None, new: Record | None) -> Iterator[Change]:
     """The calls that depart differently, though the first departure of each clause is the same."""
-    before, after = ({(clause, call): text for clause, call, text in departures(record)} if record else {}
-                     for record in (old, new))
+    before, after = ({(clause, call): text for clause, call, text in found} for found in (
+        departures(record.steps, record.names) if record else [] for record in (old, new)))
     for clause, call in {**before, **after}:
         one, other = before.get((clause, call), ""), after.get((clause, call), "")
         if one != other:

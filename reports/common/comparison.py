@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reports.common.results import Name
 from reports.common.wording import departures, untimely
 from specs.model import FAILING, PENDING
 from specs.outcomes import normalise
-from specs.record import Record
+from specs.record import PlayedStep, Record
 from specs.words import spell_observed
+
+Steps = Sequence[PlayedStep]
 
 # The kinds of differences, the most urgent first, as in the report; the words of --fail-on.
 KINDS: Mapping[str, str] = {
@@ -35,13 +37,14 @@ def compare(old: Record | None, new: Record | None) -> str:
     lost, found = new.verdict == "unsupported", old.verdict == "unsupported"
     if lost or found:
         return "" if lost and found else "untested" if lost else "tested"
-    if old.verdict != new.verdict and outcomes(old) == outcomes(new):
+    before, after = old.steps, new.steps
+    if old.verdict != new.verdict and outcomes(before, old.names) == outcomes(after, new.names):
         return "judged"
     if rank(old) != rank(new):
         return "regressed" if rank(new) > rank(old) else "improved"
-    if (old.verdict, departures(old)) != (new.verdict, departures(new)):
+    if (old.verdict, departures(before, old.names)) != (new.verdict, departures(after, new.names)):
         return "changed"
-    return "probe" if probes(old) != probes(new) else ""
+    return "probe" if probes(before, old.names) != probes(after, new.names) else ""
 
 
 def closest_drawn(case: str, records: Mapping[str, Record]) -> Record | None:
@@ -66,29 +69,29 @@ def rank(record: Record) -> int:
     return 0 if record.verdict in ("conforms", "stale") else 2 if record.verdict in FAILING else 1
 
 
-def outcomes(record: Record) -> list[object]:
+def outcomes(steps: Steps, names: Mapping[str, str]) -> list[object]:
     """The outcomes of the scenario's own steps; of their time, only whether it is within the bounds."""
-    return [(step.text, normalise(step.observed, record.names) if step.expected else step.ret,
+    return [(step.text, normalise(step.observed, names) if step.expected else step.ret,
              [untimely(step, clause) for clause in step.expected])
-            for step in record.steps if step.line and step.verb != "probe"]
+            for step in steps if step.line and step.verb != "probe"]
 
 
-def probes(record: Record) -> dict[str, str]:
+def probes(steps: Steps, names: Mapping[str, str]) -> dict[str, str]:
     """The last of each observation: `probe(client) peername` -> value, `bind(client, loopback)` -> outcome.
 
     Without those of a socket whose attempt is pending: they depend on timing, not on the platform.
     """
     found: dict[str, str] = {}
     pending: set[str] = set()
-    for step in record.steps:
+    for step in steps:
         settled = step.subject not in pending
         if step.verb == "connect":
             (pending.add if step.ret in PENDING else pending.discard)(step.subject)
         elif step.observed.get("revents") or step.observed.get("ready"):
             pending.discard(step.subject)
         if step.observe and settled:
-            found[step.text] = spell_observed(normalise(step.observed, record.names))
+            found[step.text] = spell_observed(normalise(step.observed, names))
         elif step.verb == "probe" and settled:
-            values = normalise(step.observed, record.names)
+            values = normalise(step.observed, names)
             found |= {f"{step.text} {key}": item for key, item in values.items() if key != "ret"}
     return found

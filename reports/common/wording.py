@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from specs.model import Clause
 from specs.outcomes import lateness, normalise, ret_of
@@ -37,10 +37,9 @@ def observed_instead(record: Record, clause: str) -> str:
     return next((text for text in found if text not in ("", verdict)), "")
 
 
-def departures(record: Record) -> list[tuple[str, str, str]]:
+def departures(steps: Sequence[PlayedStep], names: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Clause, call and outcome of every check that does not conform, and of failed preconditions, without a clause."""
-    steps = record.steps
-    return [*((clause, step.text, departure(step, clause, record.names)) for step in steps
+    return [*((clause, step.text, departure(step, clause, names)) for step in steps
               for clause, verdict in step.judged.items() if verdict != "conforms"),
             *(("", step.text, step.ret) for step in steps if step.ret != "ok" and step.is_precondition)]
 
