@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.lab import NAMESPACES, NETWORKS, Lab, enter, following, unreachable, with_checksum
+from fixtures.lab import NAMESPACES, NETWORKS, Lab, end, enter, following, unreachable, with_checksum
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAB = PROJECT / "fixtures" / "lab.py"
@@ -85,23 +85,33 @@ def output(command: list[str]) -> str:
 # --- entering -----------------------------------------------------------------------------------------------
 
 
-def status_inside(lab: Lab, *capabilities: str) -> tuple[int, dict[str, str]]:
-    """The id of a process started in the default namespace, and what it reads in its own /proc/self/status."""
-    command = [*enter(lab.namespaces["default"], capabilities), "cat", "/proc/self/status"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        found, _ = process.communicate(timeout=TIMEOUT_S)
-    fields = (line.partition(":") for line in found.splitlines())
-    return process.pid, {name: value.strip() for name, _, value in fields}
+def status_inside(lab: Lab, *capabilities: str) -> dict[str, str]:
+    """What a process started in the default namespace reads in its own /proc/self/status."""
+    found = output([*enter(lab.namespaces["default"], capabilities), "cat", "/proc/self/status"])
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in found.splitlines())}
 
 
-def test_the_command_has_the_pid_of_its_prefix(lab: Lab) -> None:
-    pid, status = status_inside(lab)
-    assert status["Pid"] == str(pid)
+@pytest.mark.parametrize(("ends", "status"), [("exit 7", 7), ("kill -SEGV $$", -signal.SIGSEGV)])
+def test_the_prefix_ends_as_the_command_does(lab: Lab, ends: str, status: int) -> None:
+    command = [*enter(lab.namespaces["default"]), "sh", "-c", ends]
+    assert subprocess.run(command, check=False).returncode == status
+
+
+def test_a_killed_command_has_ended_when_its_prefix_has(lab: Lab) -> None:
+    """Otherwise the sockets of an agent that is replaced are in the way of the next one."""
+    for _ in range(20):
+        command = [*enter(lab.namespaces["default"]), "sh", "-c", "kill -STOP $$"]
+        process = subprocess.Popen(command, start_new_session=True)
+        os.waitpid(process.pid, os.WUNTRACED)  # it stops when the command has
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        end(process)
+        assert process.returncode == -signal.SIGKILL
+        assert not Path(f"/proc/{child}").exists()
 
 
 @pytest.mark.parametrize(("named", "mask"), [((), 0), (("net_raw",), 1 << 13)], ids=["none", "net_raw"])
 def test_the_command_has_the_named_capabilities_alone(lab: Lab, named: tuple[str, ...], mask: int) -> None:
-    _, status = status_inside(lab, *named)
+    status = status_inside(lab, *named)
     held = {name: int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
     assert held == {"CapInh": mask, "CapPrm": mask, "CapEff": mask, "CapBnd": mask, "CapAmb": 0}
 
@@ -238,6 +248,20 @@ def test_a_namespace_has_no_way_to_the_host(lab: Lab) -> None:
         assert int(output([*enter(lab.namespaces["default"]), sys.executable, "-c", attempt])) != 0
 
 
+def test_a_process_inside_sees_none_outside(lab: Lab) -> None:
+    names = 'cat /proc/[0-9]*/cmdline | tr "\\0" "\\n"'
+    with subprocess.Popen([sys.executable, "-c", "input()", "outside"], stdin=subprocess.PIPE):
+        found = output([*enter(lab.namespaces["default"]), "sh", "-c", names]).splitlines()
+    assert "serve" in found
+    assert "outside" not in found
+
+
+@pytest.mark.parametrize("name", ["KILL", "TERM", "INT"])
+def test_a_process_inside_cannot_end_the_laboratory_by_its_first_process(lab: Lab, name: str) -> None:
+    output([*enter(lab.namespaces["default"]), "sh", "-c", f"kill -{name} 1"])
+    assert output([*enter(lab.namespaces["default"]), "cat", "/proc/1/cmdline"])
+
+
 # --- nothing is left behind ---------------------------------------------------------------------------------
 
 
@@ -272,10 +296,10 @@ def test_it_ends_with_its_parent_or_its_server(how: str) -> None:
         assert parent.stdin
         assert parent.stdout
         found = json.loads(parent.stdout.readline())
-        namespace = str(Path(f"/proc/{found['server']}/ns/mnt").readlink())
-        processes = processes_in(namespace)
+        place = Path(f"/proc/{found['server']}/ns/mnt")
+        namespace, processes = str(place.readlink()), processes_in(str(place.readlink()))
         assert {found["server"], *found["namespaces"].values()} <= {*processes}
-        with watched(processes) as descriptors:
+        with place.open(), watched(processes) as descriptors:  # while it is open its name is no other namespace's
             if how == "parent-is-killed":
                 parent.kill()
             elif how == "server-is-killed":
@@ -283,7 +307,17 @@ def test_it_ends_with_its_parent_or_its_server(how: str) -> None:
             else:
                 parent.stdin.close()
             assert all(select.select([descriptor], [], [], TIMEOUT_S)[0] for descriptor in descriptors)
-        assert processes_in(namespace) == []
+            assert processes_in(namespace) == []
+
+
+@pytest.mark.usefixtures("lab")
+def test_what_left_the_group_of_its_agent_ends_with_the_laboratory() -> None:
+    with Lab() as lab:
+        command = [*enter(lab.namespaces["default"]), "setsid", "--fork", "sleep", "600"]
+        subprocess.run(command, check=True)
+        processes = processes_in(str(Path(f"/proc/{lab.namespaces['default']}/ns/mnt").readlink()))
+        assert any(b"sleep" in Path(f"/proc/{one}/cmdline").read_bytes() for one in processes)
+    assert not any(Path(f"/proc/{one}").exists() for one in processes)
 
 
 # --- the same for everyone, and why not ---------------------------------------------------------------------
