@@ -114,6 +114,7 @@ def test_the_command_has_the_named_capabilities_alone(lab: Lab, named: tuple[str
     status = status_inside(lab, *named)
     held = {name: int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
     assert held == {"CapInh": mask, "CapPrm": mask, "CapEff": mask, "CapBnd": mask, "CapAmb": 0}
+    assert status["NoNewPrivs"] == "1"
 
 
 def test_permissions_are_checked_though_the_command_is_user_0(lab: Lab) -> None:
