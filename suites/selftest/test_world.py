@@ -39,7 +39,7 @@ def requests(domain: str, word: str, **operands: object) -> tuple[list[str], str
 
 
 @pytest.mark.parametrize(("verb", "errnos"), [
-    ("socket", "EAFNOSUPPORT EPROTONOSUPPORT ESOCKTNOSUPPORT EPROTOTYPE EPFNOSUPPORT EPERM EACCES"),
+    ("socket", "EAFNOSUPPORT EPROTONOSUPPORT ESOCKTNOSUPPORT EPROTOTYPE EPFNOSUPPORT EINVAL EPERM EACCES"),
     ("socketpair", "EAFNOSUPPORT EPROTONOSUPPORT ESOCKTNOSUPPORT EPROTOTYPE EOPNOTSUPP EPERM EACCES"),
     ("setsockopt", "ENOPROTOOPT EOPNOTSUPP"), ("ioctl", "ENOTTY EINVAL EOPNOTSUPP"), ("epoll_ctl", "EPERM"),
     ("chmod", "ENOSYS"),
