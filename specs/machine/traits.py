@@ -116,6 +116,11 @@ class Answers:
             return ""
         return next((clause for clause, allowed in self.required(rule, kind) if not matches(word, allowed)), "")
 
+    def given(self, rule: str, kind: str) -> Words:
+        """All answers that have a word of their own: what the platform has given, and what documents name."""
+        named = [word for _, allowed in self.required(rule, kind) for word in allowed if not set(word) & set("*!")]
+        return tuple(sorted({*self.of_platform(rule, kind), *named}))
+
     @cached_property
     def words_of_rows(self) -> Mapping[tuple[str, str], set[str]]:
         """What the platform has answered under any rule of a row."""

@@ -14,7 +14,7 @@ from fixtures import targets
 from fixtures.targets import Session
 from specs import load, pages, scenarios, strict
 from specs.machine import rules, traits
-from specs.machine.oracle import MESSAGE, follow
+from specs.machine.oracle import follow
 from specs.machine.rules import Move
 from specs.machine.state import KINDS, Socket, State
 from specs.machine.traits import ANSWERS, Answers
@@ -23,7 +23,7 @@ from specs.outcomes import ret_of
 from suites import engine
 from suites.items import vocabulary
 from suites.selftest import faulty
-from suites.selftest.house import PLATFORMS, cases, clauses, profiles
+from suites.selftest.house import PLATFORMS, clauses, profiles
 from suites.walks import findings, walking
 from suites.walks.findings import Explorer
 from suites.walks.walking import case_of, draw, observed, own_steps, shrink
@@ -211,51 +211,3 @@ def test_states_follow_all_that_may_arrive() -> None:
                    enumerate(zip(case.steps, ("ok", "EINPROGRESS", word), strict=True))]
         transcript = Transcript(entries, {"server": "inet:127.0.0.1:1"})
         assert not [one for one in follow(case, transcript, Answers(clauses(), ("linux",))) if one.broken]
-
-
-# --- scenarios ----------------------------------------------------------------------------------------------
-
-
-CANONICAL = {"listener": "server", "closed-port": "closed", "full-queue": "full", "bound-socket": "peer"}
-OPERANDS = {"to", "as", "how", "backlog", "data", "option", "events", "timeout", "nonblocking", "cmd", "flags"}
-
-
-def as_walk(case: Case) -> Case | None:
-    """A scenario's case with the names of a walk; None if it has anything that the machine does not model."""
-    kind = (case.axes.get("domain", ""), case.axes.get("type", "SOCK_STREAM"))
-    words = [given.fixture for given in case.given]
-    is_plain = all(not given.operands and given.fixture in CANONICAL for given in case.given)
-    if kind not in KINDS or not is_plain or len(set(words)) < len(words):
-        return None
-    names = {given.name: CANONICAL[given.fixture] for given in case.given}
-    steps = [renamed(step, names) for step in case.steps]
-    known = {"loopback", "unspec", *names.values(), *(step.name for step in steps)}
-    if not all(is_modelled(step, known) for step in steps):
-        return None
-    return replace(case, axes={**case.axes, "type": kind[1]}, steps=tuple(steps),
-                   given=tuple(replace(given, name=names[given.name]) for given in case.given))
-
-
-def renamed(step: Step, names: dict[str, str]) -> Step:
-    """A step of a walk: with its names, and its message where it sends."""
-    operands = {key: names.get(str(value), value) if key == "to" else MESSAGE if key == "data" else value
-                for key, value in step.operands.items()}
-    return replace(step, name=names.get(step.name, step.name), operands=operands)
-
-
-def is_modelled(step: Step, names: set[str]) -> bool:
-    return (step.verb in {*rules.MOVES, "fcntl"} and step.operands.keys() <= OPERANDS and not step.after
-            and str(step.operands.get("to", "unspec")) in names and step.name not in ("full", "closed")
-            and step.operands.get("option", "SO_ERROR") == "SO_ERROR"
-            and (step.verb != "socket" or bool(step.operands.get("nonblocking"))))
-
-
-def test_machine_allows_what_scenarios_give(session: Session) -> None:
-    """Each case that the machine models, played here: no answer departs from what walks give on this platform."""
-    if targets.platform_of(platform.system()) != "linux":
-        pytest.skip("answers are recorded of Linux")
-    modelled = [walk for case in cases() if (walk := as_walk(case))]
-    assert len(modelled) > 80, "of a scenario few are left that are of the machine's calls and states"
-    wrong = {walk.id: one for walk in modelled
-             for one in follow(walk, engine.play(walk, session), answers_of("linux")) if one.broken}
-    assert wrong == {}
