@@ -16,7 +16,7 @@ import pytest
 
 from fixtures import targets
 from fixtures.checked import Checked
-from fixtures.targets import Session, Target
+from fixtures.targets import NoProcess, Session, Target
 from specs import load, scenarios, strict
 from specs.model import Case, Citation, Clause, Profile
 from specs.record import Record
@@ -268,6 +268,20 @@ def test_target_whose_program_cannot_be_run_is_unsupported(command: str) -> None
     session.close()
     assert (found.verdict, found.reason) == (
         "unsupported", f"toy: {command} is no program that can be run; pip install toy")
+
+
+@pytest.mark.parametrize(("problem", "is_of_the_host"), [
+    ("a process of nsenter: Resource temporarily unavailable", True),
+    ("no hello came but nothing; nsenter: fork failed: Resource temporarily unavailable", True),
+    ("no hello came but nothing; pthread_create: EAGAIN", True),
+    ("no hello came but nothing; cannot start a thread: EAGAIN", True),
+    ("no hello came but nothing; ssh: connect to host a port 22: Resource temporarily unavailable", False),
+    ("no hello came but nothing; Killed", False),
+])
+def test_lack_of_processes_is_of_the_host_and_any_other_lack_of_the_target(problem: str, is_of_the_host: bool) -> None:
+    found = NoProcess.instead_of(problem)
+    assert isinstance(found, NoProcess) == is_of_the_host
+    assert str(found) == problem + is_of_the_host * "; raise the limit of processes (ulimit -u)"
 
 
 def test_command_may_be_relative_to_where_the_suite_is_started(
