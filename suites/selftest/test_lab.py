@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -107,6 +108,26 @@ def test_a_killed_command_has_ended_when_its_prefix_has(lab: Lab) -> None:
         end(process)
         assert process.returncode == -signal.SIGKILL
         assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_laboratory_and_its_commands_end_when_descriptors_are_many() -> None:
+    """More than select(2) can be asked of."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    except ValueError:
+        pytest.skip("a process may not have so many descriptors here")
+    with contextlib.ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1024):
+            stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        with Lab() as lab:
+            if lab.reason:
+                pytest.skip(lab.reason)
+            for _ in range(20):  # most of which have not ended when end() asks
+                process = subprocess.Popen([*enter(lab.namespaces["default"]), "sleep", "60"], start_new_session=True)
+                end(process)
+                assert process.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(("named", "mask"), [((), 0), (("net_raw",), 1 << 13)], ids=["none", "net_raw"])
