@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,26 @@ def test_scratch_is_of_the_laboratory_alone(lab: Lab) -> None:
     assert not Path(lab.scratch, "mark-of-default").exists()
 
 
+def test_only_what_is_not_seen_outside_is_writable(lab: Lab) -> None:
+    inside = [*enter(lab.namespaces["default"]), "env", "LC_ALL=C", "sh", "-c", ': > "$1" && ls "$1"', "sh"]
+    for place in ("/tmp", "/dev/shm", lab.scratch):
+        mark = Path(place, f"mark-{os.getpid()}")
+        assert output([*inside, str(mark)]).strip() == str(mark)
+        assert not mark.exists()
+    mark = PROJECT / f"mark-{os.getpid()}" if not PROJECT.is_relative_to("/tmp") else Path("/var/tmp/mark")
+    refused = subprocess.run([*inside, str(mark)], stderr=subprocess.PIPE, text=True, check=False)
+    assert refused.stderr.endswith(f"cannot create {mark}: Read-only file system\n")
+
+
+def test_what_is_in_tmp_is_seen_inside_and_kept(lab: Lab) -> None:
+    """The suite can be there, and programs of targets."""
+    with tempfile.NamedTemporaryFile(dir="/tmp") as file:
+        file.write(b"outside")
+        file.flush()
+        seen = output([*enter(lab.namespaces["default"]), "sh", "-c", 'cat "$1"; rm "$1"', "sh", file.name])
+        assert (seen, Path(file.name).read_text()) == ("outside", "outside")
+
+
 def test_the_host_keeps_its_links_routes_and_mounts() -> None:
     def host() -> list[object]:
         mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
@@ -460,7 +481,8 @@ def test_a_checksum_makes_the_sum_of_all_words_ones() -> None:
 
 
 def test_run_leaves_a_network_in_use_alone(lab: Lab) -> None:
-    inside = enter(lab.namespaces["default"], ["net_admin", "sys_admin"])
+    settable = ["unshare", "--mount", "sh", "-c", 'mount -o remount,rw,bind /proc && exec "$@"', "sh"]
+    inside = [*enter(lab.namespaces["default"], ["net_admin", "sys_admin"]), *settable]
     run = [*inside, sys.executable, str(LAB), "run"]
     refused = subprocess.run([*run, "--", "true"], check=False, stderr=subprocess.PIPE, text=True)
     assert refused.returncode == 1
