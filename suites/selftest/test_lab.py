@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.lab import NAMESPACES, NETWORKS, Lab, end, enter, following, unreachable, with_checksum
+from fixtures.lab import DEVICES, NAMESPACES, NETWORKS, Lab, end, enter, following, unreachable, with_checksum
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAB = PROJECT / "fixtures" / "lab.py"
@@ -254,6 +254,14 @@ def test_only_what_is_not_seen_outside_is_writable(lab: Lab) -> None:
     mark = PROJECT / f"mark-{os.getpid()}" if not PROJECT.is_relative_to("/tmp") else Path("/var/tmp/mark")
     refused = subprocess.run([*inside, str(mark)], stderr=subprocess.PIPE, text=True, check=False)
     assert refused.stderr.endswith(f"cannot create {mark}: Read-only file system\n")
+
+
+def test_no_device_is_seen_that_agents_do_not_need(lab: Lab) -> None:
+    listed = output([*enter(lab.namespaces["default"]), "ls", "/dev"])
+    assert {*listed.split()} <= {*DEVICES, "fd", "stdin", "stdout", "stderr", "ptmx", "pts", "shm"}
+    assert output([*enter(lab.namespaces["default"]), "sh", "-c", "echo > /dev/null; head -c 9 /dev/zero"]) == "\0" * 9
+    terminal = "import os; print(os.ttyname(os.openpty()[1]))"
+    assert output([*enter(lab.namespaces["default"]), sys.executable, "-c", terminal]).startswith("/dev/pts/")
 
 
 def test_what_is_in_tmp_is_seen_inside_and_kept(lab: Lab) -> None:
