@@ -151,7 +151,7 @@ def test_the_command_starts_in_scratch(lab: Lab) -> None:
 
 # --- networks -----------------------------------------------------------------------------------------------
 
-# How connect(2) to an address of each network ends, by ip(7), ip-route(8), tcp(7).
+# How connect(2) to an address of each network ends, by ip(7), ip-route(8), ip-rule(8), tcp(7).
 ENDS = {
     ("blackholed-host", "SOCK_STREAM"): "ETIMEDOUT",
     ("unresolved-neighbour", "SOCK_STREAM"): "EHOSTUNREACH",
@@ -160,6 +160,11 @@ ENDS = {
     ("prohibit-route", "SOCK_STREAM"): "EACCES",
     ("blackhole-route", "SOCK_STREAM"): "EINVAL",
     ("throw-route", "SOCK_STREAM"): "ENETUNREACH",
+    ("gateway-route", "SOCK_STREAM"): "ETIMEDOUT",
+    ("unreachable-rule", "SOCK_STREAM"): "ENETUNREACH",
+    ("prohibit-rule", "SOCK_STREAM"): "EACCES",
+    ("blackhole-rule", "SOCK_STREAM"): "EINVAL",
+    ("mark-rule", "SOCK_STREAM"): "EHOSTUNREACH",
     ("no-route", "SOCK_STREAM"): "ENETUNREACH",
     ("broadcast", "SOCK_STREAM"): "ENETUNREACH",
     ("broadcast", "SOCK_DGRAM"): "EACCES",
@@ -170,6 +175,7 @@ ENDS = {
     ("failing-directory", "SOCK_STREAM"): "EIO",
     ("firewall", "SOCK_STREAM"): "ETIMEDOUT",
     ("firewall", "SOCK_DGRAM"): "ok",
+    ("firewall-reset", "SOCK_STREAM"): "ECONNREFUSED",
     ("rejecting", "SOCK_STREAM"): "ENETUNREACH",
 }
 
@@ -454,7 +460,11 @@ def test_links_of_its_own_replace_what_the_kernel_refuses() -> None:
     absent = networks.pop("absent")
     assert absent == {"down-link": "the kernel refuses `ip link add down0 type veth peer name down0-far` "
                                    "(refused); use one that has it",
-                      "firewall": "the kernel refuses `nft add table ip firewall` (refused); use one that has it"}
+                      # the gateway is on a link of its own
+                      "gateway-route": "the kernel refuses `ip route add 2001:db8:1::8 via 2001:db8::2 onlink dev "
+                                       "link0` (Invalid argument); use one that has it",
+                      **dict.fromkeys(["firewall", "firewall-reset"], "the kernel refuses `nft add table ip firewall` "
+                                                                      "(refused); use one that has it")}
     assert networks.keys() == NETWORKS.keys() - absent.keys()
     expected = {(domain, "SOCK_STREAM", networks[name][domain]): end for domain in ("AF_INET", "AF_INET6")
                 for name, end in ENDS_BY_OWN_LINKS.items()}
