@@ -99,7 +99,7 @@ static const Constant ERRORS[] = {
 };
 static const Constant NUMBERS[] = {
     C(SO_ERROR), C(SO_BROADCAST), C(SO_LINGER), C(SO_REUSEADDR), C(SO_SNDTIMEO), C(SO_TYPE), C(SO_ACCEPTCONN),
-    C(TCP_SYNCNT), C(TCP_USER_TIMEOUT), C(IPV6_V6ONLY), C(TCP_NODELAY), C(F_SETFL), C(F_GETFL), C(FIONBIO),
+    C(TCP_SYNCNT), C(TCP_USER_TIMEOUT), C(IPV6_V6ONLY), C(TCP_NODELAY), C(SO_MARK), C(SO_DONTROUTE), C(F_SETFL), C(F_GETFL), C(FIONBIO),
     C(SHUT_RD), C(SHUT_WR), C(SHUT_RDWR), C(MSG_PEEK), {NULL, 0},
 };
 static const Constant KINDS[] = {C(AF_INET), C(AF_INET6), C(AF_UNIX), C(SOCK_STREAM), C(SOCK_DGRAM), C(SOCK_SEQPACKET),
@@ -176,6 +176,9 @@ static int is_mapped(const Call *call) {
 static int is_abstract(const Call *call) {
     return family_of(call) == AF_UNIX && call->to_length > 2 && !((struct sockaddr_un *)call->to)->sun_path[0];
 }
+static int is_mptcp(const Call *call) { return option_of(call->fd, SO_PROTOCOL) == IPPROTO_MPTCP; }
+static int is_udplite(const Call *call) { return option_of(call->fd, SO_PROTOCOL) == IPPROTO_UDPLITE; }
+static int is_icmp(const Call *call) { return option_of(call->fd, SO_PROTOCOL) == IPPROTO_ICMP; }
 static int is_waiting(const Call *call) { return call->timeout != 0; }
 static int is_polling(const Call *call) { return call->timeout == 0; }
 static int is_seldom(const Call *call) {
@@ -203,6 +206,7 @@ static const struct Condition {
     {"unspec", is_unspec, 0}, {"foreign", is_foreign, 0}, /* an address of AF_UNSPEC, of another family */
     {"short", is_short, 0}, {"whole", is_whole, 0}, {"long", is_long, 0}, /* a namelen, against the structure's */
     {"bad", is_bad, 0}, {"mapped", is_mapped, 0}, {"abstract", is_abstract, 0}, /* an address */
+    {"mptcp", is_mptcp, 0}, {"udplite", is_udplite, 0}, {"icmp", is_icmp, 0}, /* a protocol of the socket */
     {"waiting", is_waiting, 0}, {"polling", is_polling, 0}, /* a timeout other than 0, of 0 */
     {"seldom", is_seldom, 0},                               /* one call in seven */
     {"ok", succeeded, 1}, {"error", has_failed_now, 1}, {"set", is_set, 1}, /* an option other than 0 */
