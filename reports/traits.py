@@ -6,8 +6,10 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+
+from rich.console import Console
 
 from reports.common import terminal
 from reports.common.aggregate import Clauses
@@ -15,6 +17,7 @@ from reports.common.options import add_files, platform_name
 from reports.common.results import Column, Results, gather
 from reports.common.tables import Field, Table
 from specs import load, pages
+from specs.machine.coverage import Transition, expected, neither, transitions
 from specs.machine.oracle import follow
 from specs.machine.rules import is_judged
 from specs.machine.traits import ANSWERS, Answers, Recorded, Words, recorded
@@ -32,11 +35,14 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--record", metavar="P", type=platform_name,
                         help="write what the one target answers to specs/machine/answers/P.json, where it differs from "
                         "what the platform inherits")
+    parser.add_argument("--coverage", action="store_true", help="which transitions of the machine the walks have used, "
+                        "or the scenarios in the files expect; those that none does")
     parser.add_argument("--add", action="store_true", help="keep what is recorded, too")
 
 
 def run(options: Namespace) -> None:
     results, clauses = gather(options.files, options.merge), load.clauses()
+    to = terminal.console(sys.stdout)
     if not any(walks(results, column) for column in results.columns):
         raise Unreadable("no walks: they are played by pytest suites/walks --walks N")
     if options.record:
@@ -48,9 +54,11 @@ def run(options: Namespace) -> None:
         profile = pages.profile(column.target.platform, clauses)
         answers[column.label] = Answers(clauses, profile.manuals, profile.manuals)
         seen[column.label] = answered(walks(results, column), answers[column.label])
-    to = terminal.console(sys.stdout)
     terminal.heading(to, results)
-    to.print(terminal.table(table(seen, answers, options.all)))
+    if options.coverage:
+        covered(to, results, seen, answers)
+    else:
+        to.print(terminal.table(table(seen, answers, options.all)))
 
 
 def walks(results: Results, column: Column) -> list[Record]:
@@ -88,6 +96,30 @@ def verdict(answers: Answers, rule: str, kind: str, words: Iterable[str]) -> str
     if not any(True for _ in alone.required(rule, kind)):
         return "recorded"
     return "fails" if any(alone.broken(rule, kind, word) for word in words) else "conforms"
+
+
+def covered(to: Console, results: Results, seen: Mapping[str, Seen], answers: Mapping[str, Answers]) -> None:
+    """Of each target how many of the machine's transitions are used, by kind of socket, and those that are not."""
+    for label, its in seen.items():
+        played = [records[label].case() for records in results.cases.values() if label in records]
+        every = list(transitions(answers[label]))
+        unused = not_used(every, its, expected(played, answers[label]))
+        figures = Table(("socket", "transitions", "used", "%"), frozenset({"transitions", "used", "%"}))
+        for kind in (*sorted({one.kind for one in every}), ""):
+            total, left = (sum(kind in ("", one.kind) for one in some) for some in (every, unused))
+            figures.add(kind or "all", total, total - left, f"{100 * (total - left) / total:.1f}")
+        terminal.say(to, label, "bold")
+        to.print(terminal.table(figures))
+        left_over = Table(("not used", "socket", "answer"))
+        for one in unused:
+            left_over.add(one.rule, one.kind, one.word or "not recorded")
+        to.print(terminal.table(left_over))
+
+
+def not_used(every: Sequence[Transition], seen: Seen, stated: Collection[Transition]) -> list[Transition]:
+    """A rule of which no answer is known is used by any."""
+    known = {Transition(rule, kind, word) for (rule, kind), words in seen.items() for word in (*words, "")}
+    return neither(every, known, stated)
 
 
 def record(platform: str, results: Results, profile: Profile, clauses: Clauses, add: bool) -> None:

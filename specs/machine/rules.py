@@ -187,7 +187,8 @@ def shutdown(state: State, step: Step, socket: Socket) -> Move:
         after = state.change(name, shut=shut, stuck=socket.phase == "refused", reported=True)
         if "r" in how and socket.kind in ("unix", "packets"):  # which the other end cannot write to any more
             after = after.change(socket.end, shut=both(state.get(socket.end).shut, "w"))
-        ends = "w" in how and "w" not in socket.shut and not socket.is_datagram
+        other = state.get(socket.end)  # which may not know yet: of what was shut down first, a connection knows nothing
+        ends = "w" in how and not other.over and "ended" not in other.coming and not socket.is_datagram
         return after.send(socket.end, "ended") if ends else after
 
     return Move(f"shutdown/{socket.label}", then)
@@ -200,6 +201,7 @@ def both(*directions: str) -> str:
 def send(state: State, step: Step, socket: Socket) -> Move:
     name = step.name
     target = destination(state, name, socket.peer) if socket.is_datagram and socket.peer else ""
+    is_deaf = socket.kind == "unix-datagram" and target == "receiver" and "r" in state.get(socket.peer).shut
 
     def then(word: str) -> State:
         if word != "ok":
@@ -216,7 +218,8 @@ def send(state: State, step: Step, socket: Socket) -> Move:
             return state.send(name, "reset").send(socket.end, "reset")  # what none can receive ends the connection
         return state.send(socket.end, "data")
 
-    return Move("/".join(filter(None, ("send", socket.label, target, *error_of(socket)))), then)
+    details = filter(None, (target, "shut-read" if is_deaf else "", *error_of(socket)))
+    return Move("/".join(("send", socket.label, *details)), then)
 
 
 def recv(state: State, step: Step, socket: Socket) -> Move:

@@ -13,7 +13,7 @@ import pytest
 from fixtures import targets
 from fixtures.targets import Session
 from specs import load, pages, scenarios, strict
-from specs.machine import rules, traits
+from specs.machine import explore, rules, traits
 from specs.machine.oracle import follow
 from specs.machine.rules import Move
 from specs.machine.state import KINDS, Socket, State
@@ -108,6 +108,16 @@ def test_walks_draw_every_call_and_kind() -> None:
     assert {KINDS[case.axes["domain"], case.axes["type"]] for case in drawn} == set(KINDS.values())
     assert {step.verb for case in drawn for step in own_steps(case)} == {*rules.MOVES, "fcntl"}
     assert all(walking.is_playable(own_steps(case)) for case in drawn)
+
+
+def test_the_tour_ends_each_walk_with_a_call_that_it_is_for() -> None:
+    """A walk to every call, each playable and of a few calls."""
+    answers = answers_of("linux")
+    toured = list(walking.tour(answers))
+    assert all(walking.is_playable(own_steps(case)) for case in toured)
+    assert len({case.id for case in toured}) == len(toured)
+    assert {case.steps[-1].verb for case in toured} == {*rules.MOVES, "fcntl"} - {"socket"}
+    assert max(len(own_steps(case)) for case in toured) <= explore.LONGEST + 1
 
 
 def test_this_machine_departs_nowhere(played: Played) -> None:

@@ -12,6 +12,7 @@ from fixtures import targets
 from fixtures.targets import Session
 from specs import load
 from specs.machine import rules, traits
+from specs.machine.coverage import expected, neither, transitions
 from specs.machine.expected import Expected, as_walk, expectations
 from specs.machine.oracle import MESSAGE, follow
 from specs.machine.state import KINDS
@@ -51,6 +52,16 @@ def test_scenarios_reach_most_rows_of_the_machine() -> None:
     required = {row.rule for row in traits.table() if row.requires}
     reached = required & {traits.row_of(one.rule) for one in found}
     assert len(reached) >= 0.8 * len(required), sorted(required - reached)
+
+
+def test_nearly_every_transition_is_used() -> None:
+    """By a walk of Linux, which is then recorded, or by what a scenario expects."""
+    answers = Answers(clauses(), LINUX, LINUX)
+    every = list(transitions(answers))
+    walked = [one for one in every if one.word in answers.of_platform(one.rule, one.kind)]
+    left = neither(every, set(walked), expected(cases(), Answers(clauses(), PLATFORMS, LINUX)))
+    assert len(every) > 2500
+    assert len(left) <= 0.05 * len(every), "\n".join(" ".join(one) for one in left)
 
 
 WRONG_ROWS = {

@@ -10,6 +10,7 @@ import pytest
 from reports import traits as report
 from reports.__main__ import main
 from specs.machine import traits
+from specs.machine.state import KINDS
 from suites.selftest.runs import run
 
 WALKS = "suites/walks/test_walks.py"
@@ -48,6 +49,17 @@ def test_without_all_only_what_differs_or_breaks_a_clause_is_shown(
     shown = capsys.readouterr().out
     assert "shutdown/unconnected" in shown
     assert "bind/unconnected/unbound" not in shown
+
+
+def test_coverage_counts_what_walks_use_and_lists_what_they_do_not(
+        walked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["traits", str(walked), "--coverage"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line]
+    figures = {row[0]: [int(row[1]), int(row[2])] for row in rows if len(row) == 4 and row[1].isdecimal()}
+    every, used = figures.pop("all")
+    assert [every, used] == [sum(column) for column in zip(*figures.values(), strict=True)]
+    unused = [row for row in rows if row[1:2] and row[1] in KINDS.values()]
+    assert 0 < used < every == used + len(unused)
 
 
 def test_what_is_recorded_is_what_a_page_does_not_inherit(walked: Path, tmp_path: Path,

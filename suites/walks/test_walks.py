@@ -13,7 +13,7 @@ from specs.record import Record
 from suites.drawing import Drawn
 from suites.outcome import attach
 from suites.walks import findings
-from suites.walks.walking import draw
+from suites.walks.walking import walks
 
 
 class Walker:
@@ -47,8 +47,8 @@ def test_walks(drawn: Drawn, pytestconfig: pytest.Config) -> None:
         pytest.skip("walks are played by --walks N")
     walker = Walker(drawn)
     texts: list[str] = []
-    for at in range(number):
-        for finding in walker.walk(draw(seed, at)):
+    for case in walks(seed, number, walker.explorer.answers):
+        for finding in walker.walk(case):
             name = f"finding-{len(texts) + 1}"
             walker.keep(finding, name)
             texts.append(findings.text(finding, walker.schedule.clauses, name))

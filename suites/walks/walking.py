@@ -8,14 +8,18 @@ not Hypothesis, whose shrinker refuses an input that has two outcomes, as a race
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
+from specs.machine import explore
 from specs.machine.oracle import MESSAGE, RECEIVER, SERVER
 from specs.machine.rules import CLOSED, FULL
 from specs.machine.state import DATAGRAM, KINDS
-from specs.model import Case, Check, Given, Step
+from specs.machine.traits import Answers
+from specs.model import Case, Check, Given, Step, label
 
 FILE, SCENARIO = "suites/walks/test_walks.py", "walks"
+TOUR = "tour"  # the seed that draws nothing
 SURVEY = Check("survey.walk", ())
 SHORTEST, LONGEST = 4, 18  # calls that are drawn, beside the one that makes the first socket
 STREAM = {SERVER: "listener", CLOSED: "closed-port", FULL: "full-queue"}
@@ -59,6 +63,11 @@ def draw(seed: str, number: int) -> Case:
     for _ in range(rng.randint(SHORTEST, LONGEST)):
         DRAWS[rng.choice(calls)](walk, rng)
     return case_of(domain, type_, walk.steps, f"{seed}-{number}")
+
+
+def walks(seed: str, number: int, answers: Answers) -> Iterator[Case]:
+    """So many walks of a seed; of the tour, all that it has up to that."""
+    return islice(tour(answers), number) if seed == TOUR else (draw(seed, at) for at in range(number))
 
 
 def create(walk: Walk, _: random.Random) -> None:
@@ -122,6 +131,27 @@ DRAWS: dict[str, Callable[[Walk, random.Random], None]] = {
     "poll": plain("poll", of_receiver=True, events=("POLLIN", "POLLOUT"), timeout=0),
     "getsockopt": plain("getsockopt", of_receiver=True, option="SO_ERROR"),
     "getsockname": plain("getsockname", of_receiver=True), "getpeername": plain("getpeername")}
+
+
+# --- every rule ---------------------------------------------------------------------------------------------
+
+
+def tour(answers: Answers) -> Iterator[Case]:
+    """The shortest walk to each rule that the machine has within a few calls."""
+    found = {kind: list(explore.reached(kind, answers)) for kind in sorted(set(KINDS.values()))}
+    for (domain, type_), kind in sorted(KINDS.items()):
+        for at, one in enumerate(found[kind]):
+            yield case_of(domain, type_, toured(one.steps), f"{TOUR}-{kind}-{label('domain', domain)}-{at}")
+
+
+def toured(steps: Sequence[Step]) -> list[Step]:
+    """The calls of a tour's walk, with those that make its sockets."""
+    made = [observed("socket", explore.OWN, nonblocking=True)]
+    for step in steps:
+        made.append(observed(step.verb, step.name, **step.operands))
+        if step.operands.get("as") == explore.ACCEPTED:
+            made.append(observed("fcntl", explore.ACCEPTED, cmd="F_SETFL", flags=("O_NONBLOCK",)))
+    return made
 
 
 # --- as a case ----------------------------------------------------------------------------------------------
