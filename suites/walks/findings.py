@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import yaml
 
 from specs.machine.oracle import MESSAGE, Seen, follow
+from specs.machine.races import Call
 from specs.machine.traits import RECORDED, Answers, Words, trait_of
 from specs.model import Case, Check, Clause, Step, Transcript
+from specs.words import spell
 from suites.walks.walking import own_steps, shrink
 
 PLAYS = 150  # of one walk while it is shrunk
@@ -93,12 +95,16 @@ def scenario(finding: Finding, name: str) -> str:
     """The YAML of a file with the one scenario, ready to paste; calls that only prepare must succeed."""
     seen, case = finding.seen, checked(finding)
     is_check = not case.steps[seen.step].observe
-    lines = [*([f"clause: {seen.broken}"] if is_check else []), "scenarios:", f"  {name}:",
-             f"    summary: {summary(seen)}", f"    domain: [{case.axes['domain']}]", f"    type: {case.axes['type']}"]
+    return "\n".join([*([f"clause: {seen.broken}"] if is_check else []), *listing(case, name, summary(seen))])
+
+
+def listing(case: Case, name: str, says: str) -> list[str]:
+    """The lines of a scenario."""
+    lines = ["scenarios:", f"  {name}:", f"    summary: {says}", f"    domain: [{case.axes['domain']}]",
+             f"    type: {case.axes['type']}"]
     if case.given:
         lines.append(f"    given: {flow([{given.fixture: given.name} for given in case.given])}")
-    lines += ["    steps:", *(f"      - {flow(spelled(step))}" for step in case.steps)]
-    return "\n".join(lines)
+    return [*lines, "    steps:", *(f"      - {flow(spelled(step))}" for step in case.steps)]
 
 
 def spelled(step: Step) -> Mapping[str, Any]:
@@ -106,7 +112,7 @@ def spelled(step: Step) -> Mapping[str, Any]:
     if step.checks and step.checks[0].allowed:
         allowed = step.checks[0].allowed
         return {**words, "expect": allowed[0] if len(allowed) == 1 else list(allowed)}
-    prepares = step.verb in ("socket", "fcntl", "close")
+    prepares = step.verb in ("socket", "fcntl", "close") or "thread" in step.operands
     return words if prepares else {**words, "observe": True}
 
 
@@ -119,6 +125,21 @@ def summary(seen: Seen) -> str:
     row = trait_of(seen.rule)
     verb, _, state = seen.rule.partition("/")
     return (row.says.partition(";")[0] if row else f"Of {verb}() in the state {state}.").rstrip(".") + "."
+
+
+def race(case: Case, found: Call, transcript: Transcript) -> str:
+    """A race that no order explains: the answers of the play that showed it, the fewest calls as a scenario."""
+    return "\n".join([f"no order of the calls explains {spell(found.entry)}:",
+                      text_of_calls(transcript),
+                      "as a scenario:", *(f"  {line}" for line in listing(case, f"race-{case.variant}", "A race.")),
+                      "as a program that plays it again and again, and prints each order of answers once:",
+                      f"  python -m reports reproduce RESULTS 'races[{case.variant}]' -o race.c",
+                      "  cc race.c -lpthread -o race && while :; do ./race; done | awk '!seen[$0]++'"])
+
+
+def text_of_calls(transcript: Transcript) -> str:
+    """The calls of a race with their answers, one a line."""
+    return "\n".join(f"  {spell(one)}" for one in transcript.entries if one.step is not None)
 
 
 # --- for people ---------------------------------------------------------------------------------------------

@@ -183,8 +183,7 @@ def is_playable(steps: Sequence[Step]) -> bool:
             is_open.add(step.name)
         elif step.name not in is_open:
             return False
-        if step.verb == "accept":
-            is_open.add(str(step.operands["as"]))
+        is_open |= {str(step.operands[key]) for key in ("as", "thread") if key in step.operands}
         if step.verb == "close":
             is_open.discard(step.name)
     return True
