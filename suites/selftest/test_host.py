@@ -71,6 +71,7 @@ def play(tmp_path: Path) -> Play:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if not file.exists():
             pytest.fail(ended.stdout + ended.stderr)
+        file.chmod(0o600)  # whatever the umask of the host was
         return {record.id: record for record in results.read_run(file).records}
 
     return played
