@@ -27,7 +27,13 @@ class Call(NamedTuple):
 
 
 def unexplained(case: Case, transcript: Transcript, answers: Answers) -> Call | None:
-    """The first call with whose answer no order is left that explains all that have ended by then."""
+    """The first call with whose answer no order is left that explains all that have ended by then.
+
+    None of a play that ended before a thread was joined: what its call has done by then is unknown.
+    """
+    joins = (at for at, step in enumerate(case.steps) if step.verb == "pthread_join")
+    if not all(transcript.of_step(at) for at in joins):
+        return None
     made = list(calls(case, transcript))
     start = frozenset({first_state(case.axes, transcript.names)})
     for last in sorted(made, key=lambda one: one.ended):

@@ -64,18 +64,35 @@ def test_a_call_that_has_ended_came_before_one_that_begins_then(answers: Answers
     assert unexplained(case, transcript(case, {"one": "EALREADY", "two": "EINPROGRESS"}), answers)
 
 
+def test_a_play_that_ended_before_its_thread_was_joined_shows_nothing(answers: Answers) -> None:
+    """The other connect() reports what the thread's has met."""
+    refused = observed("connect", "a", to="closed", thread="one")
+    case = races.race("AF_INET", "SOCK_STREAM", [MAKE, refused, observed("connect", "a", to="server"), ENDS[0]], "torn")
+    whole = transcript(case, {"one": "EINPROGRESS"})
+    entries = [replace_ret(one, "ECONNREFUSED") if one.step == 2 else one for one in whole.entries]
+    assert not unexplained(case, replace(whole, entries=entries), answers)
+    assert not unexplained(case, replace(whole, entries=entries[:-1]), answers)
+    wrong = [replace_ret(one, "EPIPE") if one.step == 2 else one for one in whole.entries]
+    assert unexplained(case, replace(whole, entries=wrong), answers)
+
+
+def replace_ret(entry: Entry, ret: str) -> Entry:
+    return entry._replace(observed={**entry.observed, "ret": ret})
+
+
 def test_races_of_this_machine_are_explained_and_an_altered_answer_is_not(session: Session, answers: Answers) -> None:
     if targets.platform_of(platform.system()) != "linux":
         pytest.skip("answers are recorded of Linux")
-    altered = 0
+    altered = whole = 0
     for case in (races.draw("0", at) for at in range(RACES)):
         played = engine.play(case, session)
-        assert played.ended is None
+        whole += played.ended is None  # in some orders no connect() has succeeded, and accept() is not called
         assert not unexplained(case, played, answers), findings.text_of_calls(played)
-        wrong = [one._replace(observed={**one.observed, "ret": "EINPROGRESS"})
-                 if one.observed["ret"] in ("EALREADY", "EISCONN") else one for one in played.entries]
+        wrong = [replace_ret(one, "EINPROGRESS") if one.observed["ret"] in ("EALREADY", "EISCONN") else one
+                 for one in played.entries]
         altered += bool(unexplained(case, replace(played, entries=wrong), answers))
     assert altered > RACES / 10
+    assert whole > 0.9 * RACES
 
 
 def test_what_is_found_is_shown_by_the_calls_that_it_needs(answers: Answers) -> None:

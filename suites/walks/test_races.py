@@ -23,11 +23,9 @@ def test_races(drawn: Drawn, pytestconfig: pytest.Config) -> None:
     for case in (races.draw(seed, at) for at in range(number)):
         record = walker.play(case)
         walker.records += [record] if record.steps else []
-        if unexplained(case, record.transcript(), answers):
+        if found := unexplained(case, record.transcript(), answers):
             fewest = races.shortest(case, lambda one: bool(unexplained(one, walker.play(one).transcript(), answers)))
             fewest = replace(fewest, variant="finding")
-            found = unexplained(case, record.transcript(), answers)
-            assert found
             walker.records.append(walker.play(fewest))
             attach(drawn.item, walker.records)
             pytest.fail(findings.race(fewest, found, record.transcript()), pytrace=False)
