@@ -173,6 +173,8 @@ static void show_name(const Address *address) {
     show("name", address_text(address, text));
 }
 
+static void show_length(const Address *address) { show_number("length", (int)address->length); }
+
 /* --- what calls return --- */
 
 static int ends[2] = {-1, -1}; /* of a pipe or a pair of sockets */
@@ -230,6 +232,14 @@ static void show_crowd(void) {
         strcat(strcat(text, at ? "," : ""), error_name(crowd.errors[at]));
     if (*text)
         show("others", text);
+}
+
+/* What a thread has waited for, as either of the verbs that wait returns it. */
+static void show_joined(const CallThread *caller) {
+    if (caller->waiting.wait) {
+        show_events(value);
+        show_ready(value);
+    }
 }
 
 /* What waits on its thread does so when this returns. */

@@ -105,7 +105,8 @@ def connects(transcript: Transcript) -> bool:
         ret, dissolves = entry.observed["ret"], "unspec:" in entry.request or "bytes:" in entry.request
         if entry.step is None or dissolves:
             continue
-        if entry.verb in ("connect", "pthread_join") and ret == "ok" and not ELSEWHERE.search(entry.request):
+        succeeds = entry.observed == {"ret": "ok"}  # another call that a thread has made gives events
+        if entry.verb in ("connect", "pthread_join") and succeeds and not ELSEWHERE.search(entry.request):
             return True
         if entry.verb == "connect":
             attempted.add(entry.subject)

@@ -574,6 +574,8 @@ def gives(step: Step) -> bool:
     """Whether a call that succeeds gives fields."""
     if step.verb in ("fcntl", "pthread_kill"):
         return bool({"F_GETFL", "times"} & {step.operands.get("cmd"), *step.operands})
+    if step.verb == "pthread_join":  # of a call that waits; connect() gives none
+        return any(isinstance(one, Mapping) for check in step.checks for one in check.allowed)
     return bool(VERBS[step.verb].returns)
 
 

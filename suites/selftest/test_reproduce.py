@@ -548,7 +548,7 @@ def test_helpers_are_text_of_their_files() -> None:
     pasted = helpers.partition("\n\n#ifndef MAIN")[0].split("\n\n")
     assert head
     assert [one for one in pasted if one not in map(str.strip, PARAGRAPHS)] == []
-    assert {"run_restricted", "run_connect", "join_connect"} < set(FUNCTION.findall(helpers))
+    assert {"run_restricted", "run_call", "join_call"} < set(FUNCTION.findall(helpers))
 
 
 def test_every_verb_of_the_agent_can_be_written() -> None:
