@@ -207,7 +207,20 @@ epoll_wait watcher                                    ok revents=POLLOUT
 epoll_wait watcher timeout=0                          ok revents=
 epoll_wait client timeout=0                           EINVAL
 epoll_ctl unknown watcher events=POLLIN                error epoll_ctl: .+
+epoll_ctl client level events=POLLOUT trigger=0        ok
+epoll_wait level                                       ok revents=POLLOUT
+epoll_wait level timeout=0                             ok revents=POLLOUT
+epoll_ctl client once events=POLLIN trigger=EPOLLONESHOT  ok
+epoll_wait once thread=waits                           ok
+poll client events=POLLIN thread=polls                 ok
+wait client select input,output thread=selects         ok
+pthread_join selects                                   ok ready=output
+getsockname client size=128                            ok name=inet:127.0.0.1:[0-9]+ length=16
+getsockname client size=6                              ok name=inet:127.0.0.0:[0-9]+ length=16
 sendto accepted null: data=xy                         ok
+pthread_join polls                                    ok revents=POLLIN
+pthread_join waits                                    ok revents=POLLIN
+epoll_wait once timeout=0                             ok revents=
 recvfrom client                                       ok data=xy name=.+
 recvfrom client flags=MSG_DONTWAIT                    EAGAIN
 shutdown client SHUT_WR                               ok
