@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from specs.model import BOUNDS, Allowed, Entry, Observed, Transcript, seconds_of
 
@@ -57,6 +57,9 @@ def same(key: str, wanted: Any, entry: Entry, transcript: Transcript) -> bool:
         return set(filter(None, observed.get(key, "").split(","))) == set(wanted)
     if key == "data":
         return observed.get(key) == quote(wanted)
+    if (key, wanted) == ("length", "path"):  # that of the family, of the path that came back, and of a null byte
+        path = unquote_to_bytes(observed.get("name", "").removeprefix("unix:"))
+        return observed.get(key) == str(2 + len(path) + 1)
     return observed.get(key) == str(wanted)
 
 

@@ -209,9 +209,11 @@ class Condition:
 
     def field(self, key: str, wanted: Any) -> str:
         """Of one field that came back, as the judge has it."""
+        came = self.request.variable
+        if (key, wanted) == ("length", "path"):
+            return f"({came})->length == 2 + strlen(({came})->raw.bytes + 2) + 1"
         if key not in OF_ADDRESS:
             return gave(key, wanted)
-        came = self.request.variable
         if wanted == "unchanged":
             unchanged = "same({}, {})" if key == "name" else "port_of({}) == port_of({})"
             return unchanged.format(came, self.before) if self.before else "0"
