@@ -53,7 +53,7 @@ typedef struct {
     socklen_t to_length, *from_length;
     char *data;
     size_t size;
-    int number, *option; /* number: of an option, a command, a backlog, flags, how; option: its value */
+    int number, *option; /* number: of an option, a command, a backlog, flags, how, events; option: its value */
     short *ready;
     int timeout, left, restore; /* restore: 1 + the flags before, or RESTARTS */
     long value;
@@ -100,7 +100,7 @@ static const Constant ERRORS[] = {
 static const Constant NUMBERS[] = {
     C(SO_ERROR), C(SO_BROADCAST), C(SO_LINGER), C(SO_REUSEADDR), C(SO_SNDTIMEO), C(SO_TYPE), C(SO_ACCEPTCONN),
     C(TCP_SYNCNT), C(TCP_USER_TIMEOUT), C(IPV6_V6ONLY), C(TCP_NODELAY), C(SO_MARK), C(SO_DONTROUTE), C(F_SETFL), C(F_GETFL), C(FIONBIO),
-    C(SHUT_RD), C(SHUT_WR), C(SHUT_RDWR), C(MSG_PEEK), {NULL, 0},
+    C(SHUT_RD), C(SHUT_WR), C(SHUT_RDWR), C(MSG_PEEK), C(POLLIN), {NULL, 0},
 };
 static const Constant KINDS[] = {C(AF_INET), C(AF_INET6), C(AF_UNIX), C(SOCK_STREAM), C(SOCK_DGRAM), C(SOCK_SEQPACKET),
                                  C(SOCK_RAW), {NULL, 0}};
@@ -771,6 +771,7 @@ int poll(struct pollfd *entries, nfds_t count, int timeout) {
     if (count != 1)
         return REAL(poll)(entries, count, timeout);
     Call call = {.name = "poll", .fd = entries->fd, .ready = &entries->revents, .timeout = timeout};
+    call.number = entries->events;
     entries->revents = 0;
     LAY(call, REAL(poll)(entries, count, call.timeout));
     return (int)call.value;
