@@ -198,6 +198,7 @@ IMITATIONS = {
             "illumos.EINPROGRESS: connect(*) = -1 EAGAIN",
             "illumos.EINPROGRESS: waitpid(*) = -1 EAGAIN",
             "illumos.example.starts: connect(*) = -1 EAGAIN",
+            "linux.epoll.edge: pthread_join(*) = blocks",  # no attempt wakes who waits since before connect()
             "unsupported: no attempt is pending, so that none times out: at a full queue connect() = -1 EAGAIN",
             "unsupported: no attempt goes on in the background: at a full queue connect() = -1 EAGAIN")),
     "full-path-refuses": Imitation(
@@ -232,6 +233,8 @@ IMITATIONS = {
     "poll-without-errors": Imitation(
         REFUSED + POLL, "revents=POLLOUT", "revents=POLLOUT,POLLERR,POLLHUP", with_verb("poll", "wait"), (
             "posix.poll.unrequested: poll(*) = 0 {revents: none}", "linux.poll.error: poll(*) = 0 {revents: none}",
+            "posix.poll.unrequested: pthread_join(*) = 0 {revents: POLLIN}",
+            "posix.poll.unrequested: pthread_join(*) = blocks",
             "posix.poll.hangup-excludes-writing: poll(*) = 0 {revents: POLLOUT}")),  # conforms: the page is stale here
     "hangup-excludes-output": Imitation(
         REFUSED + POLL, "revents=POLLERR,POLLHUP", "revents=POLLOUT,POLLERR,POLLHUP", with_verb("poll", "wait"), (
@@ -241,7 +244,8 @@ IMITATIONS = {
             "posix.poll.hangup-excludes-writing: poll(*) = 0 {revents: *POLLHUP}")),  # conforms: the page is stale here
     "poll-without-events": Imitation(
         REFUSED + "poll c timeout=100", "revents=", "revents=POLLERR,POLLHUP", with_verb("poll"), (
-            "posix.poll.unrequested: poll(*) = 0 {revents: none}", "linux.poll.error: poll(*) = 0 {revents: none}")),
+            "posix.poll.unrequested: poll(*) = 0 {revents: none}", "linux.poll.error: poll(*) = 0 {revents: none}",
+            "posix.poll.unrequested: pthread_join(*) = blocks")),
     **{f"rates-of-{system}": Imitation(
         DATAGRAMS + UNREACHABLE * (1 + limit), "value=ok", "value=ECONNREFUSED", refusing)
        for system, limit in (("illumos", 10), ("netbsd", 100), ("freebsd", 200))},
@@ -255,6 +259,8 @@ IMITATIONS = {
         WAITING + "pthread_kill t SIGWINCH times=1000", "returned=yes", "returned=no", with_verb("pthread_kill"), (
             "posix.blocking.waits: pthread_kill(*) = 0 {returned: yes}",
             "posix.blocking.waits: pthread_join(*) = -1 EINTR",
+            "posix.poll.waits: pthread_kill(*) = 0 {returned: yes}",
+            "illumos.nonblocking.POLLOUT: pthread_kill(*) = 0 {returned: yes}",
             "illumos.ENXIO: pthread_kill(*) = 0 {returned: yes}",
             "unsupported: a signal that is ignored interrupts connect() here, *")),
     "family-is-one-byte": Imitation(
