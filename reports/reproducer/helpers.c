@@ -173,7 +173,11 @@ static void show_name(const Address *address) {
     show("name", address_text(address, text));
 }
 
-static void show_length(const Address *address) { show_number("length", (int)address->length); }
+static void show_stored(const Address *address) {
+    char text[ADDRESS_TEXT];
+    show("name", stored_text(address, text));
+    show_number("length", (int)address->length);
+}
 
 /* --- what calls return --- */
 
@@ -234,12 +238,9 @@ static void show_crowd(void) {
         show("others", text);
 }
 
-/* What a thread has waited for, as either of the verbs that wait returns it. */
 static void show_joined(const CallThread *caller) {
-    if (caller->waiting.wait) {
-        show_events(value);
-        show_ready(value);
-    }
+    if (caller->waiting.show)
+        caller->waiting.show(value);
 }
 
 /* What waits on its thread does so when this returns. */

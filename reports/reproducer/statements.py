@@ -218,7 +218,8 @@ class Condition:
             unchanged = "same({}, {})" if key == "name" else "port_of({}) == port_of({})"
             return unchanged.format(came, self.before) if self.before else "0"
         any_host = (key, wanted) == ("host", "chosen")
-        hosts = WILDCARD if any_host else {"loopback": LOOPBACK, "wildcard": WILDCARD}.get(wanted, ())
+        literal_host = [wanted] if key == "host" else ()
+        hosts = WILDCARD if any_host else {"loopback": LOOPBACK, "wildcard": WILDCARD}.get(wanted, literal_host)
         starts = [f'starts({came}, "{"inet6" if ":" in host else "inet"}:{host}:")' for host in hosts]
         words = {"chosen": f"port_of({came}) != 0", "none": f"port_of({came}) == 0",
                  "unnamed": f'reads({came}, "unnamed")', "abstract": f'starts({came}, "abstract:")'}
