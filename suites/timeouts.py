@@ -23,13 +23,13 @@ class Timeouts(NamedTuple):
     foreseen: Foreseen
 
     def of_step(self, index: int, step: Step, environment: Environment) -> float:
-        """Few seconds where blocking is foreseen, else more."""
+        """Few seconds where blocking is foreseen, else more, and those that the call itself waits."""
         blocks = index in self.foreseen.blocks or (step.is_precondition and self.foreseen.unreached)
         ignores_nonblocking = step.verb == "connect" and environment.always_blocks and not has_timer(self.case)
         gets_no_error = environment.checked.errors is None and waits_for_error(step, self.case)
         if blocks or ignores_nonblocking or gets_no_error:
             return self.usual
-        return self.unforeseen(step.verb, has_timer(self.case))
+        return self.unforeseen(step.verb, has_timer(self.case)) + step.operands.get("timeout", 0) / 1000
 
     def of_fixture(self, verb: str, given: Given | None) -> float:
         """Of a call that a fixture makes, or, without one, the engine beside a step."""

@@ -276,6 +276,14 @@ def test_an_error_that_never_comes_is_waited_for_no_longer_than_a_call_that_bloc
     assert timeouts.of_step(1, case.steps[1], env) > timeouts.usual
 
 
+def test_a_call_with_a_timeout_of_its_own_is_waited_for_beyond_it() -> None:
+    case = next(case for case in house.cases_of(house.ROOT / "suites/description/datagram.yaml")
+                if case.scenario == "two-share-a-port")
+    env = Environment(lambda *_: Answer("ok"), case.axes, {}, str, Checked())
+    (poll, _) = (index for index, step in enumerate(case.steps) if step.verb == "poll")
+    assert Timeouts(case, 0.1, Foreseen()).of_step(poll, case.steps[poll], env) > 5  # seconds
+
+
 @pytest.mark.parametrize(("revents", "peer", "lingers"), [
     ("POLLERR,POLLHUP", "ok", True),  # Wine, whose recv() then gives no byte
     ("POLLIN", "ENOTCONN", True),  # illumos, NetBSD

@@ -179,6 +179,21 @@ static int is_abstract(const Call *call) {
 static int is_mptcp(const Call *call) { return option_of(call->fd, SO_PROTOCOL) == IPPROTO_MPTCP; }
 static int is_udplite(const Call *call) { return option_of(call->fd, SO_PROTOCOL) == IPPROTO_UDPLITE; }
 static int is_icmp(const Call *call) { return option_of(call->fd, SO_PROTOCOL) == IPPROTO_ICMP; }
+static int is_sharing(const Call *call) {
+    return option_of(call->fd, SO_REUSEADDR) == 1 || option_of(call->fd, SO_REUSEPORT) == 1;
+}
+
+/* Whether an address has another host than the peer. */
+static int is_elsewhere(const Call *call) {
+    struct sockaddr_in6 name;
+    socklen_t size = sizeof name;
+    int family = family_of(call), is_inet = family == AF_INET;
+    if (!is_whole(call) || family == AF_UNIX || REAL(getpeername)(call->fd, (struct sockaddr *)&name, &size)
+        || name.sin6_family != family)
+        return 0;
+    return is_inet ? ((struct sockaddr_in *)call->to)->sin_addr.s_addr != ((struct sockaddr_in *)&name)->sin_addr.s_addr
+                   : memcmp(&((struct sockaddr_in6 *)call->to)->sin6_addr, &name.sin6_addr, sizeof name.sin6_addr) != 0;
+}
 static int is_waiting(const Call *call) { return call->timeout != 0; }
 static int is_polling(const Call *call) { return call->timeout == 0; }
 static int is_seldom(const Call *call) {
@@ -201,7 +216,9 @@ static const struct Condition {
     {"listening", is_listening, 0}, {"pending", is_pending, 0},
     {"failed", has_failed, 0}, {"tried", has_tried, 0}, /* the last connect() has failed; there was one */
     {"again", is_again, 0}, /* not the first connect() of a socket */
+    {"elsewhere", is_elsewhere, 0}, /* an address of another host than the peer's */
     {"bound", is_bound, 0}, {"unbound", is_unbound, 0}, /* by bind() */
+    {"sharing", is_sharing, 0},                         /* an address, by SO_REUSEADDR or SO_REUSEPORT */
     {"file", is_file, 0}, {"closed", is_none, 0}, /* a descriptor of something else, or of nothing */
     {"unspec", is_unspec, 0}, {"foreign", is_foreign, 0}, /* an address of AF_UNSPEC, of another family */
     {"short", is_short, 0}, {"whole", is_whole, 0}, {"long", is_long, 0}, /* a namelen, against the structure's */

@@ -170,5 +170,8 @@ def few(some: Collection[Case]) -> list[Case]:
 
 
 def is_quick(played: Played, fault: Fault) -> bool:
-    """Whether a case is played for a fault: one that waits for a timer of the kernel, for what such a timer ends."""
-    return not has_timer(played.case) or fault.errno in ("ETIMEDOUT", "EHOSTUNREACH") or "TCP_" in fault.text
+    """Whether a case is played for a fault: one that waits for a timer of the kernel, which ends an attempt of a stream
+    socket alone, for what such a timer ends.
+    """
+    waits = has_timer(played.case) and played.case.axes.get("type") != "SOCK_DGRAM"
+    return not waits or fault.errno in ("ETIMEDOUT", "EHOSTUNREACH") or "TCP_" in fault.text
