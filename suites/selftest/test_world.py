@@ -9,7 +9,7 @@ import pytest
 from fixtures import world
 from fixtures.checked import Checked
 from fixtures.targets import Answer
-from fixtures.world import Environment, Unsupported
+from fixtures.world import Environment, Unresolved, Unsupported
 
 NETWORKS = {"link-local": {"AF_INET6": "fe80::1%link0"}, "no-route": {"AF_INET": "192.0.2.1"},
             "blackholed-host": {"AF_INET": "198.51.100.1"},
@@ -39,7 +39,7 @@ def requests(domain: str, word: str, **operands: object) -> tuple[list[str], str
 
 
 @pytest.mark.parametrize(("verb", "errnos"), [
-    ("socket", "EAFNOSUPPORT EPROTONOSUPPORT ESOCKTNOSUPPORT EPROTOTYPE EPFNOSUPPORT EINVAL EPERM EACCES"),
+    ("socket", "EAFNOSUPPORT EPROTONOSUPPORT ESOCKTNOSUPPORT EPROTOTYPE EPFNOSUPPORT EPERM EACCES"),
     ("socketpair", "EAFNOSUPPORT EPROTONOSUPPORT ESOCKTNOSUPPORT EPROTOTYPE EOPNOTSUPP EPERM EACCES"),
     ("setsockopt", "ENOPROTOOPT EOPNOTSUPP"), ("ioctl", "ENOTTY EINVAL EOPNOTSUPP"), ("epoll_ctl", "EPERM"),
     ("chmod", "ENOSYS"),
@@ -49,6 +49,15 @@ def test_a_call_that_a_platform_cannot_make_is_unsupported(verb: str, errnos: st
         with pytest.raises(Unsupported):
             environment({verb: errno}).call(verb, "name")
     assert not world.means_unsupported(verb, "ENOMEM")
+
+
+@pytest.mark.parametrize(("errno", "protocol", "raised"), [
+    ("EINVAL", "IPPROTO_SCTP", Unsupported), ("EPROTONOSUPPORT", "IPPROTO_SCTP", Unsupported),
+    ("EINVAL", "", Unresolved), ("EMFILE", "IPPROTO_SCTP", Unresolved)])
+def test_an_invalid_argument_of_socket_is_a_protocol_that_is_not_known_or_a_bug(
+        errno: str, protocol: str, raised: type[Exception]) -> None:
+    with pytest.raises(raised, match=f"= (-1 )?{errno}"):
+        environment({"socket": errno}).socket("s", protocol=protocol)
 
 
 def test_a_network_without_an_address_in_a_domain_is_unsupported() -> None:
