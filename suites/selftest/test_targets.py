@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -345,6 +346,27 @@ def test_folder_of_agents_outside_a_laboratory_is_removed_whatever_they_left() -
     assert Path(session.folder, "d").exists()
     session.close()
     assert not Path(session.folder).exists()
+
+
+def test_whatever_cannot_be_closed_the_rest_is(start: Start, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = start("honest")
+    for own in (False, True):
+        run(session, GOOD, own)
+    first, second = (agent for idle in session.idle.values() for agent in idle)
+    for agent in (first, second):
+        monkeypatch.setattr(agent, "kill", fail)
+    monkeypatch.setattr(second, "end", fail)
+    session.lab = SimpleNamespace(close=fail)  # type: ignore[assignment]
+    with pytest.raises(PermissionError):
+        session.close()
+    session.lab = None
+    assert (session.closed, first.alive, Path(session.folder).exists()) == (True, False, False)
+    monkeypatch.undo()
+    second.end()
+
+
+def fail() -> None:
+    raise PermissionError
 
 
 def test_closed_session_starts_nothing(start: Start, log: Path) -> None:
