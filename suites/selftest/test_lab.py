@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import fixtures.lab
 from fixtures.lab import DEVICES, NAMESPACES, NETWORKS, Lab, end, enter, following, unreachable, with_checksum
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -109,6 +110,27 @@ def test_a_killed_command_has_ended_when_its_prefix_has(lab: Lab) -> None:
         end(process)
         assert process.returncode == -signal.SIGKILL
         assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_command_that_is_long_in_dying_is_waited_for(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under a busy kernel: if nsenter went first, the command would still have its ports."""
+    killed: list[int] = []
+
+    def kill(process: subprocess.Popen[bytes]) -> None:
+        killed.append(process.pid)
+        if len(killed) >= 3:
+            real(process)
+
+    real = fixtures.lab.kill
+    monkeypatch.setattr(fixtures.lab, "kill", kill)
+    monkeypatch.setattr(fixtures.lab, "KILL_AGAIN_S", 0)
+    process = subprocess.Popen([*enter(lab.namespaces["default"]), "sleep", "60"], start_new_session=True)
+    while not (children := fixtures.lab.commands_of(process)):
+        assert process.poll() is None
+    end(process)
+    assert len(killed) >= 3
+    assert process.returncode == -signal.SIGKILL
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]
 
 
 def test_a_laboratory_and_its_commands_end_when_descriptors_are_many() -> None:
