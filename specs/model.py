@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -369,6 +369,17 @@ class Profile:
         return any(one.bug == deviation.bug.name and one.file != deviation.file and one.place.holds(case)
                    and (deviation.file not in pages or pages.index(one.file) < pages.index(deviation.file))
                    for one in self.withdrawn)
+
+
+@dataclass(frozen=True)
+class PairProfile(Profile):
+    """The page of a target beside that of its peer: what either declares may show, and need not."""
+
+    peer: Profile = Profile("", (), ())
+
+    def of(self, case: Case) -> tuple[Deviation, ...]:
+        found = (*super().of(case), *self.peer.of(case))
+        return tuple(replace(one, bug=replace(one.bug, sometimes=True)) for one in found)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fixtures import check, targets
+from fixtures import check, pairs, targets
 from specs import load
 from specs.model import SpecError
 
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     unavailable = False
     for target in found.values():
-        session = targets.Session(target)
+        session = pairs.session_of(target)
         try:
             for line in check.report(session):
                 print("".join(c if c.isprintable() else repr(c)[1:-1] for c in line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from fixtures import check, world
+from fixtures.pairs import peers_of
 from fixtures.targets import Agent, AgentError, Answer, NoProcess, Session, Unavailable
 from fixtures.world import Environment, Unresolved, Unsupported
 from specs.foresee import Foreseen
@@ -105,7 +106,7 @@ def play(case: Case, session: Session, own: bool = False, foreseen: Foreseen = F
     if lack:
         return Transcript(ended=("unsupported", lack))
     try:
-        with session.agent(netns, own) as agent:
+        with session.agent(netns, own, peers_of(case.given, case.steps)) as agent:
             return Play(case, agent, session, foreseen).run()
     except Unavailable as problem:
         word = "unsupported" if isinstance(problem, NoProcess) else "unresolved"

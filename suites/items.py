@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fixtures import world
+from fixtures.pairs import peers_of
 from specs import grammar, scenarios
 from specs.model import Case, Clause, SpecError, Vocabulary, label
 from suites.outcome import UnexpectedVerdict, attach, raise_outcome
@@ -38,7 +39,8 @@ class ScenarioFile(pytest.File):
         except SpecError as error:
             raise self.CollectError(str(error)) from None
         for case in cases:
-            for target in schedule.targets:
+            peers = peers_of(case.given, case.steps)
+            for target in (name for name, one in schedule.targets.items() if not one.peer or peers):
                 yield CaseItem.from_parent(self, case=case, target=target)
 
 

@@ -43,9 +43,9 @@ def chosen_targets(config: pytest.Config) -> dict[str, targets.Target]:
         chosen = targets.choose(known, [name.strip() for name in (asked or "native").split(",")])
     except ValueError as problem:
         raise ValueError(f"--target: {problem}") from None
-    for name, target in chosen.items():
-        if target.platform and (lack := pages.missing(target.platform)):
-            entry = known[name.partition(":")[0]]
+    for name, platform in ((one.name, one.platform) for two in chosen.values() for one in (two, two.peer) if one):
+        if platform and (lack := pages.missing(platform)):
+            entry = known[re.split("[:+]", name)[0]]
             strict.fail(strict.display_path(Path(config.getoption("--targets"))), entry.lines["platform"], lack)
     config.args = [nodeid for arg in config.args for nodeid in node_ids(arg, known, chosen)]
     return chosen
@@ -76,7 +76,7 @@ def of_ending(config: pytest.Config) -> dict[str, Any]:
 def target_in(nodeid: str, known: Iterable[str]) -> str:
     """The target that a node id ends with: lwip of suites/errors/EISCONN.yaml::connected[inet-lwip]; empty if none."""
     variant = nodeid.rpartition("[")[2]
-    found = (re.search(rf"(?:^|-)({re.escape(name)}(:.*)?)\]$", variant) for name in known)
+    found = (re.search(rf"(?:^|-)({re.escape(name)}([:+].*)?)\]$", variant) for name in known)
     return max((match[1] for match in found if match), key=len, default="")
 
 

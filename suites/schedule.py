@@ -9,12 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
-from fixtures import check
+from fixtures import check, pairs
 from fixtures.targets import Session, Target
 from specs import baseline, load, pages, record
 from specs.foresee import foresee
 from specs.judge import judge
-from specs.model import Case, Clause, Profile, SpecError
+from specs.model import Case, Clause, PairProfile, Profile, SpecError
 from specs.record import Record
 from suites import engine
 from suites.capability import DEFAULT_NETNS, netns_of
@@ -43,9 +43,8 @@ class Schedule:
     def __init__(self, targets: Mapping[str, Target], allow_drift: bool = False) -> None:
         self.targets, self.allow_drift = targets, allow_drift
         self.clauses: Mapping[str, Clause] = load.clauses()
-        self.profiles = {name: pages.profile(target.platform, self.clauses) if target.platform else PENDING
-                         for name, target in targets.items()}
-        self.sessions = {name: Session(target) for name, target in targets.items()}
+        self.profiles = {name: profile_of(target, self.clauses) for name, target in targets.items()}
+        self.sessions = {name: pairs.session_of(target) for name, target in targets.items()}
         self.may_drift: dict[str, bool] = {}
         self.slow_pools = {name: ThreadPoolExecutor(target.agents, f"{name}-waits") for name, target in targets.items()}
         self.pool = ThreadPoolExecutor(os.cpu_count(), "plays")
@@ -91,7 +90,7 @@ class Schedule:
                        "lack one: fill in why, or delete what cannot be explained")
 
     def pages(self) -> Iterable[Profile]:
-        return {id(one): one for one in self.profiles.values()}.values()
+        return {id(one): one for one in self.profiles.values() if not isinstance(one, PairProfile)}.values()
 
     # cases
 
@@ -185,6 +184,15 @@ class Schedule:
             session.close()
         for pool in pools:
             pool.shutdown()
+
+
+def profile_of(target: Target, clauses: Mapping[str, Clause]) -> Profile:
+    """The page of a target, beside that of its peer if it has one."""
+    own = pages.profile(target.platform, clauses) if target.platform else PENDING
+    if target.peer is None:
+        return own
+    peer = profile_of(target.peer, clauses)
+    return PairProfile(own.platform, own.manuals, own.deviations, own.withdrawn, peer=peer)
 
 
 def play(case: Case, session: Session, clauses: Mapping[str, Clause], profile: Profile, own: bool = False) -> Record:

@@ -7,7 +7,7 @@ that a state does not come about and no call says so. What such a case must neve
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -339,8 +339,8 @@ class Lying(Session):
         return {name: where for name, where in super().networks().items() if name != self.lie.without}
 
     @contextmanager
-    def agent(self, netns: str = "default", own: bool = False) -> Iterator[Any]:
-        with super().agent(netns, own) as agent:
+    def agent(self, netns: str = "default", own: bool = False, peers: Collection[str] = ()) -> Iterator[Any]:
+        with super().agent(netns, own, peers) as agent:
             self.liar = Liar(agent, self.lie.instead)
             yield self.liar
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -81,7 +81,7 @@ class Replay(Session):
         return True
 
     @contextmanager
-    def agent(self, netns: str = "default", own: bool = False) -> Iterator[Any]:
+    def agent(self, netns: str = "default", own: bool = False, peers: Collection[str] = ()) -> Iterator[Any]:
         yield self.recorded
 
     def play(self, case: Case, then: Record) -> Judgement:
