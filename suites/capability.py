@@ -65,4 +65,4 @@ def is_lacking(step: Step, answer: Answer) -> bool:
     Not every platform's SO_REUSEADDR lets two sockets have one address.
     """
     shares = step.verb == "bind" and answer.ret == "EADDRINUSE" and step.operands["to"] not in world.ADDRESSES
-    return shares or world.means_unsupported(step.verb, answer.ret)
+    return shares or world.means_unsupported(step.verb, answer.ret, step.operands)

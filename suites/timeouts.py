@@ -29,7 +29,7 @@ class Timeouts(NamedTuple):
         gets_no_error = environment.checked.errors is None and waits_for_error(step, self.case)
         if blocks or ignores_nonblocking or gets_no_error:
             return self.usual
-        return self.unforeseen(step.verb, has_timer(self.case)) + step.operands.get("timeout", 0) / 1000
+        return self.unforeseen(step.verb, has_timer(self.case)) + float(step.operands.get("timeout", 0)) / 1000
 
     def of_fixture(self, verb: str, given: Given | None) -> float:
         """Of a call that a fixture makes, or, without one, the engine beside a step."""

@@ -10,6 +10,8 @@ from fixtures import world
 from fixtures.checked import Checked
 from fixtures.targets import Answer
 from fixtures.world import Environment, Unresolved, Unsupported
+from specs.model import Step
+from suites.capability import is_lacking
 
 NETWORKS = {"link-local": {"AF_INET6": "fe80::1%link0"}, "no-route": {"AF_INET": "192.0.2.1"},
             "blackholed-host": {"AF_INET": "198.51.100.1"},
@@ -48,7 +50,7 @@ def test_a_call_that_a_platform_cannot_make_is_unsupported(verb: str, errnos: st
     for errno in errnos.split():
         with pytest.raises(Unsupported):
             environment({verb: errno}).call(verb, "name")
-    assert not world.means_unsupported(verb, "ENOMEM")
+    assert not world.means_unsupported(verb, "ENOMEM", ())
 
 
 @pytest.mark.parametrize(("errno", "protocol", "raised"), [
@@ -58,6 +60,12 @@ def test_an_invalid_argument_of_socket_is_a_protocol_that_is_not_known_or_a_bug(
         errno: str, protocol: str, raised: type[Exception]) -> None:
     with pytest.raises(raised, match=f"= (-1 )?{errno}"):
         environment({"socket": errno}).socket("s", protocol=protocol)
+
+
+@pytest.mark.parametrize(("operands", "lacking"), [({"protocol": "IPPROTO_SCTP"}, True), ({}, False)])
+def test_an_invalid_argument_of_a_step_is_so_too(operands: dict[str, str], lacking: bool) -> None:
+    step = Step("socket", "client", operands, (), line=1)
+    assert is_lacking(step, Answer("EINVAL")) is lacking
 
 
 def test_a_network_without_an_address_in_a_domain_is_unsupported() -> None:
