@@ -22,6 +22,7 @@ ADDRESSES = {"closed-port": CLOSED, "full-queue": FULL}  # fixtures that are add
 OPERANDS = {"to", "as", "how", "backlog", "data", "option", "events", "timeout", "nonblocking", "cmd", "flags",
             "for", "value"}
 SILENT = ("fcntl", "wait")  # calls that no rule is about
+PORTS = {"chosen": "bound", "none": "none"}  # words for a port, and for the name that has it
 UNMODELLED = ("blocks", "EINTR", "error")  # outcomes that the machine has no word for
 
 # The states of socket-in: the calls that make it, each with its answer, and the label that it then has.
@@ -204,5 +205,6 @@ def word_of(step: Step, outcome: Allowed) -> str:
     if step.verb == "recv" and "data" in fields:
         return "data" if fields["data"] else "end"
     if step.verb == "getsockname":
-        return {("port", "chosen"): "bound", ("port", "none"): "none"}.get(next(iter(fields.items()), ("", "")), "")
+        port = str(fields.get("port", ""))
+        return "any-host" if (port, fields.get("host")) == ("chosen", "wildcard") else PORTS.get(port, "")
     return {"getpeername": "peer", "poll": "", "recv": ""}.get(step.verb, "ok")

@@ -12,7 +12,7 @@ from specs.machine.traits import RECORDED, Answers, Cause, alike, row_of
 from specs.model import Case, Entry, Step, Transcript
 from specs.outcomes import WILDCARD, part
 
-MESSAGE = "abc"  # all that a walk sends at a time: an altered or a lost byte shows
+MESSAGE = "abc"  # what is sent where one message is as good as another
 
 SERVER, RECEIVER = "server", "peer"  # the names of a walk's listener and of its datagram receiver
 FIXTURES = {SERVER: "listening", RECEIVER: "unconnected"}  # of those that calls can act on, the phase
@@ -22,7 +22,7 @@ class Seen(NamedTuple):
     """One call of a transcript under a rule.
 
     step: its index. broken: what it departs from, as `Answers` has it. sure: in no state that is possible is it under
-    another rule.
+    another rule. sent: what recv() is to return.
     """
 
     step: int
@@ -31,6 +31,7 @@ class Seen(NamedTuple):
     word: str
     broken: str
     sure: bool
+    sent: str = ""
 
     @property
     def cause(self) -> Cause:
@@ -61,7 +62,8 @@ def follow(case: Case, transcript: Transcript, answers: Answers) -> Iterator[See
         states = {made.then(word) for _, word, made in kept}
         state, word, made = kept[0]
         sure = len({(one[2].rule, one[1]) for one in kept}) == 1
-        yield Seen(entry.step or 0, made.rule, state.kind, word, broken(state, word, made, answers), sure)
+        yield Seen(entry.step or 0, made.rule, state.kind, word, broken(state, word, made, answers), sure,
+                   sent(state.get(step.name)))
 
 
 def likeliest(found: Sequence[tuple[State, str, Move]], answers: Answers) -> Sequence[tuple[State, str, Move]]:
@@ -82,7 +84,10 @@ def in_flight(state: State) -> tuple[int, State]:
 
 
 def word_of(state: State, step: Step, entry: Entry, names: Mapping[str, str]) -> str:
-    """An answer in one word: an errno, ok, or what came back, as far as rules speak of it."""
+    """An answer in one word: an errno, ok, or what came back, as far as rules speak of it.
+
+    Of recv() data: what was sent, whole and in order; other: less, more or altered; end: nothing.
+    """
     observed = entry.observed
     if observed["ret"] != "ok":
         return observed["ret"]
@@ -92,7 +97,8 @@ def word_of(state: State, step: Step, entry: Entry, names: Mapping[str, str]) ->
     if step.verb == "getsockopt":
         return observed["value"]
     if step.verb == "recv":
-        return data(socket, observed["data"])
+        came = observed["data"]
+        return "end" if not came else "data" if came == quote(sent(socket)) else "other"
     if step.verb == "getsockname":
         return own(observed["name"])
     if step.verb == "getpeername":
@@ -101,10 +107,9 @@ def word_of(state: State, step: Step, entry: Entry, names: Mapping[str, str]) ->
     return "ok"
 
 
-def data(socket: Socket, came: str) -> str:
-    """data: all that has arrived (a stream), or one message; end: nothing; other: less, more or altered."""
-    sent = quote(MESSAGE * (socket.data if socket.kind in ("tcp", "unix") else min(socket.data, 1)))
-    return "end" if not came else "data" if came == sent else "other"
+def sent(socket: Socket) -> str:
+    """What recv() is to return: of a stream all that has arrived, in order, else the first message."""
+    return "".join(socket.data if socket.kind in ("tcp", "unix") else socket.data[:1])
 
 
 def own(name: str) -> str:

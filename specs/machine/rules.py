@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from specs.machine.state import INTERNET, Socket, State
+from specs.machine.state import DATA, INTERNET, Socket, State
 from specs.model import Step
 
 CLOSED, FULL = "closed", "full"  # the names of a port that refuses, and of a listener whose queue is full
@@ -89,6 +89,8 @@ def destination(state: State, name: str, to: str) -> str:
 def attempted(state: State, name: str, to: str, word: str) -> State:
     """After a connect() of a stream socket that is neither connected nor connecting."""
     socket, target = state.get(name), destination(state, name, to)
+    if word == "EAGAIN" and socket.kind == "tcp":  # as Winsock has it of an attempt that goes on; of others it is over
+        return lost(state, name) if target == FULL else attempted(state, name, to, "EINPROGRESS")
     if word not in BEGUN:
         shut = "" if socket.kind == "tcp" and socket.phase == "refused" else socket.shut
         failed = socket._replace(phase="unconnected", history="failed", error="", peer="", shut=shut)
@@ -131,7 +133,14 @@ def connect_datagram(state: State, name: str, to: str, word: str) -> State:
     bound = socket.bound or ("chosen" if socket.kind == "udp" else "")
     if word == "ok" and destination(state, name, to) == ELSEWHERE:
         return lost(state, name)
+    if word == "ok" and socket.phase == "connected" and to != socket.peer:
+        state = emptied(state, name)
     return state.change(name, phase="connected", peer=to, bound=bound) if word == "ok" else state
+
+
+def emptied(state: State, name: str) -> State:
+    """After a change of peer: of AF_UNIX, Linux drops what has arrived (unix_dgram_disconnected())."""
+    return state.change(name, data=(), coming=()) if state.get(name).kind == "unix-datagram" else state
 
 
 def disconnected(state: State, name: str, _: str, word: str) -> State:
@@ -140,6 +149,7 @@ def disconnected(state: State, name: str, _: str, word: str) -> State:
     if word != "ok":
         return state
     if socket.is_datagram:
+        state = emptied(state, name) if socket.phase == "connected" else state
         bound = ended_bound(socket) if socket.kind == "udp" else socket.bound
         history = "disconnected" if socket.phase == "connected" else socket.history
         return state.change(name, phase="unconnected", bound=bound, peer="", history=history)
@@ -163,7 +173,7 @@ def gone(state: State, name: str, end: str = "peer-closed") -> State:
     socket = state.get(name)
     for hidden in socket.queue:
         state = leave(state, state.get(hidden).end, "reset").put(hidden, Socket("", CLOSED))
-    unread = not socket.is_datagram and (socket.data or "data" in socket.coming)
+    unread = not socket.is_datagram and (socket.data or any(one.startswith(DATA) for one in socket.coming))
     return leave(state, socket.end, "reset" if unread else end) if socket.end != name else state
 
 
@@ -184,6 +194,8 @@ def shutdown(state: State, step: Step, socket: Socket) -> Move:
             return lost(state, name) if word == "ok" else state
         if socket.phase == "connected" and word != "ok":
             return state if socket.reported else lost(state, name)
+        if word != "ok" and socket.kind not in INTERNET:  # of which one that fails shuts down all the same, on Linux
+            return state
         after = state.change(name, shut=shut, stuck=socket.phase == "refused", reported=True)
         if "r" in how and socket.kind in ("unix", "packets"):  # which the other end cannot write to any more
             after = after.change(socket.end, shut=both(state.get(socket.end).shut, "w"))
@@ -199,7 +211,7 @@ def both(*directions: str) -> str:
 
 
 def send(state: State, step: Step, socket: Socket) -> Move:
-    name = step.name
+    name, message = step.name, f"{DATA}{step.operands['data']}"
     target = destination(state, name, socket.peer) if socket.is_datagram and socket.peer else ""
     is_deaf = socket.kind == "unix-datagram" and target == "receiver" and "r" in state.get(socket.peer).shut
 
@@ -211,12 +223,12 @@ def send(state: State, step: Step, socket: Socket) -> Move:
                 return state.change(name, phase="unconnected", history="disconnected", peer="")
             return state.change(name, bound=bound, error="" if word == socket.error else socket.error)
         if target in ("receiver", "itself"):
-            return state.send(socket.peer, "data")
+            return state.send(socket.peer, message)
         if target == CLOSED:
             return state.send(name, "refused") if socket.kind == "udp" else state
         if socket.kind == "tcp" and (socket.over in ("peer-closed", "reset") or state.get(socket.end).shut == "rw"):
             return state.send(name, "reset").send(socket.end, "reset")  # what none can receive ends the connection
-        return state.send(socket.end, "data")
+        return state.send(socket.end, message)
 
     details = filter(None, (target, "shut-read" if is_deaf else "", *error_of(socket)))
     return Move("/".join(("send", socket.label, *details)), then)
@@ -224,9 +236,9 @@ def send(state: State, step: Step, socket: Socket) -> Move:
 
 def recv(state: State, step: Step, socket: Socket) -> Move:
     def then(word: str) -> State:
-        if word == "data":
+        if word in ("data", "other"):
             whole = socket.kind in ("tcp", "unix")
-            return state.change(step.name, data=0 if whole else max(0, socket.data - 1))
+            return state.change(step.name, data=() if whole else socket.data[1:])
         return state.change(step.name, error="") if word == socket.error else state
 
     return Move("/".join(["recv", socket.label, *(["readable"] if socket.data else []), *error_of(socket)]), then)

@@ -11,6 +11,7 @@ KINDS = {("AF_INET", "SOCK_STREAM"): "tcp", ("AF_INET6", "SOCK_STREAM"): "tcp", 
          ("AF_UNIX", "SOCK_DGRAM"): "unix-datagram"}
 DATAGRAM = ("udp", "unix-datagram")
 INTERNET = ("tcp", "udp")
+DATA = "data:"  # begins the event that a message arrives
 DIRECTIONS = {"r": "read", "w": "write", "rw": "both"}
 
 
@@ -29,8 +30,9 @@ class Socket(NamedTuple):
     stuck: shutdown() has come between the failure and its report.
     shut: which of its own directions are shut down, of "rw". over: what the peer has done, ended (SHUT_WR), peer-closed
         or reset; empty: nothing.
-    data: messages that have arrived. coming: what will arrive, in order, at a time that no call shows: established,
-        refused, data, ended, peer-closed, reset, aborted (the error that AF_UNSPEC may leave of a connection).
+    data: the messages that have arrived, in order. coming: what will arrive, in order, at a time that no call shows:
+        established, refused, data:MESSAGE, ended, peer-closed, reset, aborted (the error that AF_UNSPEC may leave of a
+        connection).
     """
 
     kind: str
@@ -45,7 +47,7 @@ class Socket(NamedTuple):
     stuck: bool = False
     shut: str = ""
     over: str = ""
-    data: int = 0
+    data: tuple[str, ...] = ()
     coming: tuple[str, ...] = ()
 
     @property
@@ -115,8 +117,8 @@ def arrived(socket: Socket, event: str) -> Socket:
     if event == "refused":
         phase = "refused" if socket.phase == "pending" else socket.phase
         return stale(socket._replace(phase=phase, error="ECONNREFUSED"))
-    if event == "data":
-        return socket._replace(data=socket.data + 1)
+    if event.startswith(DATA):
+        return socket._replace(data=(*socket.data, event.removeprefix(DATA)))
     if event == "aborted":
         return socket._replace(error="ECONNRESET")
     if event == "reset":

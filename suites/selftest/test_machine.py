@@ -13,13 +13,12 @@ import pytest
 from fixtures import targets
 from fixtures.targets import Session
 from specs import load, pages, scenarios, strict
-from specs.machine import explore, rules, traits
+from specs.machine import declared, explore, rules, traits
 from specs.machine.oracle import follow
 from specs.machine.rules import Move
 from specs.machine.state import KINDS, Socket, State
 from specs.machine.traits import ANSWERS, Answers
-from specs.model import Allowed, Case, Entry, Observed, Profile, Step, Transcript
-from specs.outcomes import ret_of
+from specs.model import Case, Entry, Observed, Profile, Step, Transcript
 from suites import engine
 from suites.items import vocabulary
 from suites.selftest import faulty
@@ -68,19 +67,35 @@ def test_answers_are_of_a_platform_and_differ_from_what_it_inherits(path: Path) 
 def test_an_answer_that_breaks_a_clause_is_declared_by_the_page(profile: Profile) -> None:
     """By some bug of that clause with that outcome: walks come to states that no scenario has, by the same cause."""
     alone = Answers(clauses(), profile.manuals)
-    declared = {(entry.clause, word_of(outcome)) for entry in profile.deviations for outcome in entry.outcomes}
-    lacking = {(clause, word) for rule, kinds in traits.recorded(profile.platform).items()
+    lacking = [(rule, kind, word) for rule, kinds in traits.recorded(profile.platform).items()
                for kind, words in kinds.items() for word in words
-               if (clause := alone.broken(rule, kind, word))
-               and (clause, "revents" if rule.startswith("poll/") else word) not in declared}
-    assert lacking == set()
+               if any(declared.broken(rule, kind, word, alone))
+               and not declared.entry_of(rule, kind, word, alone, profile)]
+    assert lacking == []
 
 
-def word_of(outcome: Allowed) -> str:
-    """An outcome of a page in the machine's words; of poll() that it shows something else."""
-    if not isinstance(outcome, str):
-        return "revents" if "revents" in outcome else str(outcome.get("value", ret_of(outcome)))
-    return outcome
+# Of a platform an answer under a rule, and the bug of its page that has it, or what it is without one.
+BESIDE_PAGES = {
+    "of the page": ("gvisor", "connect/connected/unspec", "tcp", "EAFNOSUPPORT", "tcp-endpoint-cannot-be-disconnected"),
+    "inherited": ("mptcp", "send/unconnected", "tcp", "EPIPE", "tcp-socket-that-is-neither-connected-nor-about"),
+    "of poll()": ("linux", "poll/failed", "tcp", "POLLERR|POLLHUP|POLLOUT",
+                  "pollhup-shows-a-socket-without-connection"),
+    "of SO_ERROR": ("lwip", "SO_ERROR/refused", "tcp", "ECONNRESET", "reset-that-answers-a-syn-is-reported-like-one"),
+    "a name": ("lwip", "getsockname/connected/chosen", "udp", "any-host",
+               "datagram-socket-is-given-a-port-and-keeps-the-wildcard"),
+    "taken back": ("gvisor", "shutdown/unconnected", "unix", "ok", declared.NEW),
+    "another outcome": ("gvisor", "connect/connected/unspec", "tcp", "EPERM", declared.NEW),
+    "as required": ("gvisor", "shutdown/unconnected", "unix", "ENOTCONN", declared.CONFORMS),
+    "nothing required": ("gvisor", "bind/failed/stale", "tcp", "EINVAL", declared.OPEN),
+}
+
+
+@pytest.mark.parametrize("case", BESIDE_PAGES)
+def test_an_answer_is_of_a_bug_or_of_none(case: str) -> None:
+    name, rule, kind, word, expected = BESIDE_PAGES[case]
+    profile = pages.profile(name, clauses())
+    entry = declared.entry_of(rule, kind, word, answers_of(name), profile)
+    assert (entry.bug.name if entry else declared.kind_of(rule, kind, word, answers_of(name))) == expected
 
 
 # --- walks --------------------------------------------------------------------------------------------------
@@ -144,6 +159,15 @@ def shows(verb: str, field: str, was: str, shown: str) -> Callable[[Entry], Obse
     return altered
 
 
+def receives(came: Callable[[str], str]) -> Callable[[Entry], Observed]:
+    """recv() that returns other data than have arrived."""
+    def altered(entry: Entry) -> Observed:
+        got = entry.observed.get("data", "")
+        return {**entry.observed, "data": came(got)} if entry.verb == "recv" and got else entry.observed
+
+    return altered
+
+
 WRONG_AGENTS = {
     "connects-twice": returns("connect", "EISCONN", "ok"),
     "begins-twice": returns("connect", "EALREADY", "EINPROGRESS"),
@@ -153,8 +177,10 @@ WRONG_AGENTS = {
     "error-is-another": shows("getsockopt", "value", "ECONNREFUSED", "ETIMEDOUT"),
     "writable-too-early": shows("poll", "revents", "", "POLLOUT"),
     "no-hangup": shows("poll", "revents", "POLLOUT,POLLHUP", "POLLOUT"),
-    "data-are-altered": shows("recv", "data", "abc", "bbc"),
-    "data-are-lost": shows("recv", "data", "abc", "bc"),
+    "data-are-altered": receives(lambda data: data.replace("m", "n")),
+    "first-byte-is-lost": receives(lambda data: data[1:]),
+    "data-come-twice": receives(lambda data: data + data),
+    "data-are-out-of-order": receives(lambda data: data[3:] + data[:3]),
     "no-broken-pipe": returns("send", "EPIPE", "ok"),
     "binds-twice": returns("bind", "EINVAL", "ok"),
     "has-a-peer": returns("getpeername", "ENOTCONN", "ok", name="inet:127.0.0.1:9"),
@@ -187,13 +213,17 @@ def test_what_is_found_is_shown_by_a_few_calls(tmp_path: Path) -> None:
     (tmp_path / "targets.yaml").write_text(faulty.target("faulty", "other-errno"))
     session = Session(targets.choose(load.targets(tmp_path / "targets.yaml"), ["faulty"])["faulty"])
     try:
-        explorer = Explorer(lambda case: engine.play(case, session), answers_of("linux"))
+        explorer = Explorer(lambda case: engine.play(case, session), answers_of("linux"),
+                            pages.profile("linux", clauses()))
         cases = (draw("faulty", at) for at in range(40))
         found = [one for case in cases for one in explorer.explore(case, engine.play(case, session))]
     finally:
         session.close()
     assert any(one.seen.word == faulty.OTHER for one in found)
     assert all(len(own_steps(one.case)) <= 7 for one in found)
+    summary = findings.summary_of({f"finding-{at}": one for at, one in enumerate(found)}, explorer.answers)
+    assert summary.startswith(f"{len(found)} differences, of which the platform's page declares ")
+    assert "which break a clause, and which no bug of the page declares: finding-" in summary
     assert len({one.seen.cause for one in found}) == len(found)
     for one in found:
         text = findings.scenario(one, "shown")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,10 +11,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from specs.machine.oracle import MESSAGE, Seen, follow
+from specs.machine.declared import CONFORMS, NEW, OPEN, broken, entry_of, kind_of
+from specs.machine.oracle import Seen, follow
 from specs.machine.races import Call
-from specs.machine.traits import RECORDED, Answers, Words, trait_of
-from specs.model import Case, Check, Clause, Step, Transcript
+from specs.machine.traits import Answers, Words, trait_of
+from specs.model import Case, Check, Clause, Deviation, Profile, Step, Transcript
 from specs.words import spell
 from suites.walks.walking import own_steps, shrink
 
@@ -23,11 +25,17 @@ PATTERN = "*!"  # characters of a pattern, which a scenario cannot expect
 
 
 class Finding(NamedTuple):
-    """One answer in one state of one kind of socket. case: the shortest walk; allowed: what the machine allows."""
+    """One answer in one state of one kind of socket.
+
+    clause: that it breaks, or empty. allowed: by that clause, else what the machine allows. case: the shortest walk.
+    entry: of the platform's page, which has the answer.
+    """
 
     seen: Seen
+    clause: str
     allowed: Words
     case: Case
+    entry: Deviation | None
 
 
 @dataclass
@@ -36,6 +44,7 @@ class Explorer:
 
     play: Callable[[Case], Transcript]
     answers: Answers
+    profile: Profile
 
     def explore(self, case: Case, transcript: Transcript) -> Iterator[Finding]:
         """What a walk that has been played shows and no earlier one has shown."""
@@ -45,8 +54,14 @@ class Explorer:
             seen = self.first(shortest, self.play(shortest))
             if seen is None or seen.cause != found.cause:  # a race: the shortest walk shows it only sometimes
                 shortest, seen = case, found
-            yield Finding(seen, self.answers.allowed(seen.rule, seen.kind), shortest)
+            yield self.finding(seen, shortest)
             self.answers = replace(self.answers, known=self.answers.known | {found.cause})
+
+    def finding(self, seen: Seen, case: Case) -> Finding:
+        clause, allowed = next(broken(seen.rule, seen.kind, seen.word, self.answers),
+                               ("", self.answers.allowed(seen.rule, seen.kind)))
+        entry = entry_of(seen.rule, seen.kind, seen.word, self.answers, self.profile)
+        return Finding(seen, clause, allowed, case, entry)
 
     def first(self, case: Case, transcript: Transcript) -> Seen | None:
         """The first answer of a walk that is neither allowed nor known."""
@@ -65,10 +80,10 @@ def checked(finding: Finding) -> Case:
     """The shortest walk with the clause that it breaks as a check, where that can be written as one."""
     seen, case = finding.seen, finding.case
     expected = expectation(finding)
-    if seen.broken == RECORDED or not expected:
+    if not finding.clause or not expected:
         return case
     steps = list(case.steps)
-    steps[seen.step] = replace(steps[seen.step], checks=(Check(seen.broken, expected),), observe=False)
+    steps[seen.step] = replace(steps[seen.step], checks=(Check(finding.clause, expected),), observe=False)
     return replace(case, steps=tuple(steps))
 
 
@@ -77,7 +92,7 @@ def expectation(finding: Finding) -> tuple[Any, ...]:
     if any(one in word for word in finding.allowed for one in PATTERN):
         return ()
     step = finding.case.steps[finding.seen.step]
-    return tuple(outcome(step, word) for word in finding.allowed)
+    return tuple({"data": finding.seen.sent} if word == "data" else outcome(step, word) for word in finding.allowed)
 
 
 def outcome(step: Step, word: str) -> Any:
@@ -86,7 +101,7 @@ def outcome(step: Step, word: str) -> Any:
         return {"value": word}
     if step.verb == "poll" and word != word.lower():
         return {"revents": word.split("|")}
-    fields = {("recv", "data"): {"data": MESSAGE}, ("recv", "end"): {"data": ""}, ("poll", "none"): {"revents": []},
+    fields = {("recv", "end"): {"data": ""}, ("poll", "none"): {"revents": []},
               ("getsockname", "none"): {"port": "none"}, ("getsockname", "bound"): {"port": "chosen"}}
     return fields.get((step.verb, word), word)
 
@@ -95,7 +110,7 @@ def scenario(finding: Finding, name: str) -> str:
     """The YAML of a file with the one scenario, ready to paste; calls that only prepare must succeed."""
     seen, case = finding.seen, checked(finding)
     is_check = not case.steps[seen.step].observe
-    return "\n".join([*([f"clause: {seen.broken}"] if is_check else []), *listing(case, name, summary(seen))])
+    return "\n".join([*([f"clause: {finding.clause}"] if is_check else []), *listing(case, name, summary(seen))])
 
 
 def listing(case: Case, name: str, says: str) -> list[str]:
@@ -149,8 +164,34 @@ def text(finding: Finding, clauses: Mapping[str, Clause], name: str) -> str:
     """A finding in some lines: the answer, what it departs from, the walk as a scenario."""
     seen = finding.seen
     step = finding.case.steps[seen.step]
-    clause = clauses.get(seen.broken)
+    clause = clauses.get(finding.clause)
     why = (f"clause   {clause.id}: {clause.says}" if clause else "recorded no walk of this platform gave it before")
     return "\n".join([f"{step.text} gives {seen.word}, expected {' or '.join(finding.allowed)}",
                       f"rule     {seen.rule}, {seen.kind}, {len(own_steps(finding.case))} calls", why,
                       "as a scenario:", *(f"  {line}" for line in scenario(finding, name).splitlines())])
+
+
+KINDS_OF_NEW = {NEW: "which break a clause, and which no bug of the page declares",
+                CONFORMS: "which documents require or allow, and of which another answer is recorded",
+                OPEN: "of which nothing is required, and another answer is recorded"}
+
+
+def summary_of(found: Mapping[str, Finding], answers: Answers) -> str:
+    """How many differences there are of each kind; of those that the page declares each bug, with an example.
+
+    found: by the names under which they are recorded.
+    """
+    declared: dict[str, list[tuple[str, Finding]]] = defaultdict(list)
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for name, one in found.items():
+        if one.entry:
+            declared[f"{one.entry.file}:{one.entry.bug.line}: {one.entry.bug.name}"].append((name, one))
+        else:
+            kinds[kind_of(one.seen.rule, one.seen.kind, one.seen.word, answers)].append(name)
+    lines = [f"{len(found)} differences, of which the platform's page declares {sum(map(len, declared.values()))}"]
+    for bug, some in sorted(declared.items()):
+        name, one = some[0]
+        lines.append(f"  {len(some):3} {bug}: {name}, {one.case.steps[one.seen.step].text} gives {one.seen.word}")
+    lines += [f"  {len(kinds[kind]):3} {says}: {', '.join(kinds[kind])}" for kind, says in KINDS_OF_NEW.items()
+              if kind in kinds]
+    return "\n".join(lines)

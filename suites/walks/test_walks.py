@@ -24,7 +24,7 @@ class Walker:
         self.records: list[Record] = []
         profile = self.schedule.profiles[drawn.target]
         answers = Answers(self.schedule.clauses, profile.manuals, profile.manuals)
-        self.explorer = findings.Explorer(lambda case: self.play(case).transcript(), answers)
+        self.explorer = findings.Explorer(lambda case: self.play(case).transcript(), answers, profile)
 
     def play(self, case: Case) -> Record:
         return self.schedule.result(case, self.drawn.target)
@@ -36,22 +36,30 @@ class Walker:
         yield from self.explorer.explore(case, record.transcript())
 
     def keep(self, finding: findings.Finding, name: str) -> None:
-        """Record the shortest walk too, with the clause that it breaks as a check, for `explain` and `reproduce`."""
-        self.records.append(self.play(replace(findings.checked(finding), variant=name)))
+        """Record the shortest walk too, for `explain` and `reproduce`: with a check, if no bug of the page has it."""
+        case = finding.case if finding.entry else findings.checked(finding)
+        self.records.append(self.play(replace(case, variant=name)))
 
 
 def test_walks(drawn: Drawn, pytestconfig: pytest.Config) -> None:
-    """As many walks as --walks says; what they find is listed once all have been played."""
+    """As many walks as --walks says; what they find is listed once all have been played.
+
+    What the platform's page declares fails nothing.
+    """
     number, seed = pytestconfig.getoption("walks"), pytestconfig.getoption("walk_seed")
     if not number:
         pytest.skip("walks are played by --walks N")
     walker = Walker(drawn)
-    texts: list[str] = []
+    found: dict[str, findings.Finding] = {}
     for case in walks(seed, number, walker.explorer.answers):
         for finding in walker.walk(case):
-            name = f"finding-{len(texts) + 1}"
+            name = f"finding-{len(found) + 1}"
             walker.keep(finding, name)
-            texts.append(findings.text(finding, walker.schedule.clauses, name))
+            found[name] = finding
     attach(drawn.item, walker.records)
-    if texts:
-        pytest.fail("\n\n".join(texts), pytrace=False)
+    new = [findings.text(one, walker.schedule.clauses, name) for name, one in found.items() if not one.entry]
+    summary = findings.summary_of(found, walker.explorer.answers)
+    if new:
+        pytest.fail("\n\n".join([*new, summary]), pytrace=False)
+    if found:
+        pytest.xfail(summary)

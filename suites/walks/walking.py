@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from specs.machine import explore
-from specs.machine.oracle import MESSAGE, RECEIVER, SERVER
+from specs.machine.oracle import RECEIVER, SERVER
 from specs.machine.rules import CLOSED, FULL
 from specs.machine.state import DATAGRAM, KINDS
 from specs.machine.traits import Answers
@@ -25,6 +25,7 @@ SHORTEST, LONGEST = 4, 18  # calls that are drawn, beside the one that makes the
 STREAM = {SERVER: "listener", CLOSED: "closed-port", FULL: "full-queue"}
 RECEIVERS = {RECEIVER: "bound-socket", CLOSED: "closed-port"}
 SOCKETS = ("a", "b")
+CARRIES = 0.2  # of walks begin with a connection, and send over it what is then received
 STRAY = 0.1  # of the calls of accept() are of a socket that does not listen, or has no client
 
 
@@ -60,6 +61,9 @@ def draw(seed: str, number: int) -> Case:
     calls = sorted(rng.sample(sorted(DRAWS), rng.randint(3, len(DRAWS)))) + ["connect"] * 2
     walk = Walk(kind in DATAGRAM)
     create(walk, rng)
+    if rng.random() < CARRIES:
+        open_(walk, rng)
+        calls += ["send", "recv"] * 4
     for _ in range(rng.randint(SHORTEST, LONGEST)):
         DRAWS[rng.choice(calls)](walk, rng)
     return case_of(domain, type_, walk.steps, f"{seed}-{number}")
@@ -76,6 +80,19 @@ def create(walk: Walk, _: random.Random) -> None:
         walk.add("socket", closed[0], nonblocking=True)
         walk.open.add(closed[0])
         walk.bound.discard(closed[0])
+
+
+def open_(walk: Walk, rng: random.Random) -> None:
+    """Connect the first socket to the listener or the receiver, or to itself, and report that it is connected."""
+    to = rng.choice([SOCKETS[0], RECEIVER if walk.is_datagram else SERVER])
+    if to == SOCKETS[0]:
+        bind(walk, rng)
+    for _ in range(1 if walk.is_datagram else 2):
+        walk.attempts += to == SERVER
+        walk.add("connect", SOCKETS[0], to=to)
+    if to == SERVER:
+        walk.attempts = 1
+        accept(walk, rng)
 
 
 def bind(walk: Walk, rng: random.Random) -> None:
@@ -114,6 +131,11 @@ def close(walk: Walk, rng: random.Random) -> None:
         create(walk, rng)
 
 
+def send(walk: Walk, rng: random.Random) -> None:
+    """Each message is another, so that a lost, an altered and a late one show."""
+    walk.add("send", walk.any_socket(rng), data=f"m{len(walk.steps):02}")
+
+
 def plain(verb: str, of_receiver: bool = False, **operands: object) -> Callable[[Walk, random.Random], None]:
     """Draws a call that leaves nothing for later ones to be drawn by; of_receiver: it may be of the fixture, too."""
     def call(walk: Walk, rng: random.Random) -> None:
@@ -127,7 +149,7 @@ def plain(verb: str, of_receiver: bool = False, **operands: object) -> Callable[
 DRAWS: dict[str, Callable[[Walk, random.Random], None]] = {
     "socket": create, "bind": bind, "connect": connect, "accept": accept, "close": close,
     "listen": plain("listen", backlog=4), "shutdown": plain("shutdown", how=["SHUT_RD", "SHUT_WR", "SHUT_RDWR"]),
-    "send": plain("send", data=MESSAGE), "recv": plain("recv", of_receiver=True),
+    "send": send, "recv": plain("recv", of_receiver=True),
     "poll": plain("poll", of_receiver=True, events=("POLLIN", "POLLOUT"), timeout=0),
     "getsockopt": plain("getsockopt", of_receiver=True, option="SO_ERROR"),
     "getsockname": plain("getsockname", of_receiver=True), "getpeername": plain("getpeername")}
