@@ -29,6 +29,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption("--results", metavar="FILE", help=f"where results are written; default {DEFAULT}, of a run of "
                     "some cases results-partial.jsonl; as --results=FILE, for the same reason")
     group.addoption("--walks", type=int, default=0, metavar="N", help="play N random walks on each target")
+    group.addoption("--differential", action="store_true", help="compare the walks of each target with the first's")
     group.addoption("--races", type=int, default=0, metavar="N", help="play N races of threads on each target")
     group.addoption("--walk-seed", default="0", metavar="S", help="other walks; tour: the shortest to each rule")
     group.addoption("--matrix", action="store_true", help="end with every clause on every target, and a page")
