@@ -98,7 +98,8 @@ def mutants_of(module: str, source: str) -> Iterator[Mutant]:
 def edits(node: ast.AST, function: str) -> Iterator[tuple[str, Edit]]:
     """The edits below a node, each with the name of the function that it is in."""
     for child in parts(node):
-        inner = child.name if isinstance(child, ast.FunctionDef | ast.ClassDef) else function
+        decorates = isinstance(node, ast.FunctionDef) and child in node.decorator_list
+        inner = child.name if isinstance(child, ast.FunctionDef | ast.ClassDef) else "module" if decorates else function
         yield from ((inner, edit) for edit in edits_at(child))
         yield from edits(child, inner)
 
@@ -278,12 +279,14 @@ class Hunt:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         waiting, running = deque(self.mutants), dict[int, Mutant]()
-        calls = functions_of(session, self.mutants[0].module)
+        module = self.mutants[0].module
+        calls, loading = functions_of(session, module), called_by_loading(module)
         while waiting or running:
             while waiting and len(running) < self.jobs:
                 mutant = waiting.popleft()
                 items = [item for item in session.items if mutant.function in calls[item.nodeid]] or session.items
-                running[forked(functools.partial(survives, mutant, items))] = mutant
+                anew = mutant.function in loading
+                running[forked(functools.partial(survives, mutant, items, anew))] = mutant
             process, status = os.wait()
             mutant = running.pop(process)
             self.tried.append((mutant, status == 0))
@@ -309,8 +312,9 @@ def forked(function: Callable[[], bool]) -> int:
         os._exit(status)
 
 
-def survives(mutant: Mutant, items: Sequence[pytest.Item]) -> bool:
-    if not put(mutant):
+def survives(mutant: Mutant, items: Sequence[pytest.Item], anew: bool) -> bool:
+    """Whether no test fails. anew: the mutant shows when its module is loaded; it cannot be put in place later."""
+    if anew or not put(mutant):
         import_anew(mutant)
         return pytest.main(["-x", *options(mutant.module)]) == 0
     return all(passes(item, following) for item, following in zip(items, [*items[1:], None], strict=True))
@@ -344,6 +348,17 @@ def functions_of(session: pytest.Session, module: str) -> dict[str, set[str]]:
         assert os.waitpid(forked(play), 0)[1] == 0, "the tests fail without a mutant"
         file_of_calls.seek(0)
         return {test: set(names) for test, names in json.load(file_of_calls).items()}
+
+
+def called_by_loading(module: str) -> set[str]:
+    """The functions that a module calls itself when it is loaded, such as decorators."""
+    names, source = set[str](), (ROOT / module).read_text(encoding="utf-8")
+    made = ModuleType(name_of(module))
+    made.__file__ = str(ROOT / module)
+    sys.settrace(functools.partial(note, module, names))
+    exec(compile(source, module, "exec"), made.__dict__)
+    sys.settrace(None)
+    return names
 
 
 def note(file: str, names: set[str], frame: FrameType, _event: str, _argument: object) -> None:

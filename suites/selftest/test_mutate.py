@@ -14,6 +14,7 @@ from suites.selftest.mutate import Mutant
 SOURCE = '''"""A module."""
 LIMIT, WORD, PROSE = 3, "word", "two words"
 
+@mark("quick")
 def least(numbers: list[int], strict: bool = True) -> int:
     """The least."""
     if not numbers or min(numbers) < 0:
@@ -24,6 +25,7 @@ def least(numbers: list[int], strict: bool = True) -> int:
 MADE = [
     "module: 3 -> 4",
     "module: \"word\" -> 'word~'",
+    "module: \"quick\" -> 'quick~'",
     "least: True -> False",
     "least: not numbers or min(numbers) < 0 -> (not (not numbers or min(numbers) < 0))",
     "least: not numbers or min(numbers) < 0 -> ((min(numbers) < 0))",
@@ -78,6 +80,12 @@ def test_a_mutant_is_in_place_for_all_that_have_imported_of_it() -> None:
         mutate.put(mutant("fixtures/world.py", '@fixture(netns="raw")', '@fixture(netns="other")'))
         assert capability.world.NAMESPACES["raw-receiver"] == "other"
     """)
+
+
+def test_what_a_module_calls_when_it_is_loaded_is_known() -> None:
+    loading = mutate.called_by_loading("fixtures/world.py")
+    assert loading >= {"fixture", "register", "state"}
+    assert not loading & {"give", "listener"}
 
 
 @pytest.mark.parametrize("module", mutate.TESTS)
