@@ -54,7 +54,7 @@ TESTS = {
     "suites/engine.py": ["lies", "targets"],
     "suites/schedule.py": ["targets"],
     "fixtures/check.py": ["check"],
-    "fixtures/world.py": ["world", "lies", "check"],
+    "fixtures/world.py": ["fixtures", "world", "lies", "check"],
 }
 DRAWN = "not any_text and not any_tree and not whatever"  # tests by Hypothesis, which are slow to fail
 

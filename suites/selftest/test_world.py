@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from fixtures.targets import Answer
 from fixtures.world import Environment, Unresolved, Unsupported
 from specs.model import Step
 from suites.capability import is_lacking
+from suites.requests import request_of
 
 NETWORKS = {"link-local": {"AF_INET6": "fe80::1%link0"}, "no-route": {"AF_INET": "192.0.2.1"},
             "blackholed-host": {"AF_INET": "198.51.100.1"},
@@ -203,3 +205,166 @@ def test_a_port_alone_is_reserved() -> None:
         env.reserve_port("other")
         assert bool(made) is reserved
         assert not made or made[1] == "bind queue-port inet:127.0.0.1:7"
+
+
+def recorded(domain: str = "AF_INET", blocking: bool = False, **more: str) -> tuple[list[str], Environment]:
+    """The requests of a case that is yet to be given something, on a kernel on which all goes well."""
+    made: list[str] = []
+
+    def call(_verb: str, request: str) -> Answer:
+        made.append(request)
+        return Answer("ok", {"name": "inet:127.0.0.1:7", "revents": "", "value": "ok"})
+
+    checked = Checked(blocking=frozenset({domain} if blocking else ()))
+    return made, Environment(call, {"domain": domain, **more}, NETWORKS, str, checked)
+
+
+def test_a_readiness_facility_is_poll_unless_the_case_has_another() -> None:
+    assert recorded()[1].facility == "poll"
+    assert recorded(facility="epoll")[1].facility == "epoll"
+
+
+@pytest.mark.parametrize(("domain", "wildcard", "loopback"), [
+    ("AF_INET", "inet:0.0.0.0:0", "inet:127.0.0.1:0"), ("AF_INET6", "inet6::::0", "inet6:::1:0"),
+    ("v4-mapped", "inet6:::ffff:0.0.0.0:0", "inet6:::ffff:127.0.0.1:0")])
+def test_a_word_of_an_address_is_one_of_the_domain(domain: str, wildcard: str, loopback: str) -> None:
+    made, env = recorded(domain)
+    env.names["peer"] = "inet:192.0.2.1:9"
+    words = {"wildcard": wildcard, "loopback": loopback, "peer": "inet:192.0.2.1:9", "unspec": "unspec:",
+             "null": "null:", "bad": "bad:", "inet:192.0.2.2:1": "inet:192.0.2.2:1"}
+    assert {word: env.resolve(word) for word in words} == words
+    assert not made
+    assert env.resolve("client") == "inet:127.0.0.1:7"
+    assert made == ["getsockname client"]
+    assert set(world.ADDRESSES) == {"wildcard", "loopback", "unspec", "null", "bad"}
+
+
+def test_only_a_wildcard_may_be_bound_without_an_address_and_none_without_a_port() -> None:
+    for name, address, fits in [("inet:0.0.0.0:7", "wildcard", True), ("inet:0.0.0.0:0", "wildcard", False),
+                                ("inet:0.0.0.0:7", "loopback", False), ("inet6::::7", "loopback", False),
+                                ("unnamed", "loopback", False), ("inet:127.0.0.1:7", "loopback", True)]:
+        env = Environment(lambda verb, request, name=name: Answer("ok", {"name": name}),  # type: ignore[misc]
+                          {}, NETWORKS, str)
+        if fits:
+            env.bind("it", address)
+            assert env.names["it"] == name
+        else:
+            with pytest.raises(Unresolved, match="and its address is"):
+                env.bind("it", address)
+        assert env.bound == {"it"}
+
+
+@pytest.mark.parametrize(("blocking", "calls"), [
+    (False, ["close f", "close g"]),
+    (True, ["sigaction SIGUSR2", "pthread_kill f SIGUSR2", "pthread_join f", "close f",
+            "sigaction SIGUSR2", "pthread_kill g SIGUSR2", "pthread_join g", "close g"])])
+def test_attempts_that_a_full_queue_leaves_pending_are_ended_once(blocking: bool, calls: list[str]) -> None:
+    made, env = recorded(blocking=blocking)
+    env.fillers = {"queue": ["f", "g"], "other": ["h"]}
+    for _ in range(2):
+        env.abort_pending(["queue"])
+    assert (made, env.fillers) == (calls, {"queue": [], "other": ["h"]})
+
+
+def test_a_queue_in_which_space_is_made_is_not_full_any_more() -> None:
+    made, env = recorded()
+    env.names["queue"] = "inet:127.0.0.1:7"
+    env.fillers, env.queued, env.gates = {"queue": ["f"]}, {"queue": 3}, {"queue": "IP_MINTTL"}
+    assert [env.make_space("queue") for _ in range(2)] == [{"most": 3}, {}]
+    env.reserve_port("queue")
+    assert made == ["close f", "setsockopt queue IP_MINTTL value=0"]
+
+
+def test_the_port_of_a_full_queue_is_kept_once_at_the_pace_of_refusals() -> None:
+    made, env = recorded()
+    paced: list[str] = []
+    env.checked = SimpleNamespace(pace=paced.append)  # type: ignore[assignment]
+    env.names["queue"], env.fillers["queue"] = "inet:127.0.0.1:7", ["f"]
+    for _ in range(2):
+        env.reserve_port("queue")
+    assert made == ["socket queue-port AF_INET SOCK_STREAM", "bind queue-port inet:127.0.0.1:7",
+                    "socket queue-port-own AF_INET SOCK_STREAM", "bind queue-port-own inet:127.0.0.1:0",
+                    "getsockname queue-port-own", "listen queue-port-own 16", "connect queue-port inet:127.0.0.1:7"]
+    assert paced == ["refusals"]
+
+
+@pytest.mark.parametrize(("kind", "domain", "pace"), [
+    ("SOCK_STREAM", "AF_INET", ["refusals"]), ("SOCK_DGRAM", "AF_INET", ["errors"]), ("SOCK_STREAM", "AF_UNIX", [])])
+def test_a_closed_port_is_paced_by_what_it_answers_with(kind: str, domain: str, pace: list[str]) -> None:
+    _, env = recorded(domain, type=kind)
+    paced: list[str] = []
+    env.checked = SimpleNamespace(pace=paced.append)  # type: ignore[assignment]
+    world.give(env, "closed-port", "peer", {})
+    assert paced == pace
+
+
+def test_a_host_of_a_network_without_ipv4_is_not_mapped() -> None:
+    _, env = recorded("v4-mapped")
+    with pytest.raises(Unsupported, match="link-local has no address in v4-mapped"):
+        env.laboratory("link-local")
+    with pytest.raises(Unsupported, match=r"^moon$"):
+        env.laboratory("moon")
+
+
+def test_an_operand_of_a_fixture_is_spelt_with_hyphens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of those that there are has two words; the grammar, which takes them from here, has."""
+    given: list[object] = []
+
+    def two_words(_env: Environment, name: str, first_port: int, type_: str = "") -> None:
+        given.extend([name, first_port, type_])
+
+    for table in (world.FIXTURES, world.PARAMETERS, world.WORDS):
+        monkeypatch.setattr(world, next(key for key, value in vars(world).items() if value is table), {**table})
+    world.fixture(type_=("a", "b"))(two_words)
+    assert world.operands_of("two-words") == {"first-port": (), "type": ("a", "b")}
+    world.give(recorded()[1], "two-words", "it", {"first-port": 7, "type": "a"})
+    assert given == ["it", 7, "a"]
+
+
+def test_each_fixture_is_played_in_the_namespace_that_it_needs() -> None:
+    assert world.NAMESPACES == {
+        "raw-receiver": "raw", "packet-socket": "raw", "quiet-listener": "raw", "only-port": "one-ephemeral-port",
+        "exhausted-ports": "one-ephemeral-port", "bare-loopback": "no-loopback-address",
+        "blackholed-host": "short-syn-timeout", "rejecting": "short-syn-timeout", "firewall": "short-syn-timeout"}
+
+
+def test_what_waits_for_a_timer_is_known_before_it_is_played() -> None:
+    fixtures = {word for word in world.FIXTURES if world.has_timer(word, {})}
+    assert fixtures == {"blackholed-host", "unresolved-neighbour", "rejecting", "firewall"}
+    assert {state for state in world.STATES if world.has_timer("socket-in", {"state": state})} == {"timed-out"}
+    assert set(world.QUEUED_STATES) == {"pending", "interrupted", "timed-out"}
+
+
+@pytest.mark.parametrize(("word", "operand", "words"), [
+    ("not-a-socket", "kind", "file directory pipe null"), ("not-a-socket-path", "kind", "file directory fifo device"),
+    ("broadcast", "kind", "directed limited"), ("firewall", "kind", "drop reset"),
+    ("link-local", "scope", "link none loopback missing"),
+    ("route", "kind",
+     "unreachable prohibit blackhole throw gateway no unreachable-rule prohibit-rule blackhole-rule mark-rule")])
+def test_an_operand_is_one_of_these_words(word: str, operand: str, words: str) -> None:
+    assert list(world.operands_of(word)[operand]) == words.split()
+
+
+# RFC 792; 1122, 3.2.2.1; 1812, 5.2.7.1. RFC 4443, 3.1.
+CODES = {
+    "AF_INET": {"network-unreachable": 0, "host-unreachable": 1, "protocol-unreachable": 2, "port-unreachable": 3,
+                "fragmentation-needed": 4, "source-route-failed": 5, "network-unknown": 6, "host-unknown": 7,
+                "host-isolated": 8, "network-prohibited": 9, "host-prohibited": 10, "network-tos": 11, "host-tos": 12,
+                "prohibited": 13, "host-precedence": 14, "precedence-cutoff": 15},
+    "AF_INET6": {"no-route": 0, "prohibited": 1, "beyond-scope": 2, "address-unreachable": 3, "port-unreachable": 4,
+                 "source-policy": 5, "reject-route": 6},
+}
+
+
+def test_codes_of_unreachable_destinations_have_the_numbers_of_the_standards() -> None:
+    assert {domain: {name: number for number, name in enumerate(names)}
+            for domain, names in world.ICMP_CODES.items()} == CODES
+    assert set(world.operands_of("rejecting")["error"]) == set(CODES["AF_INET"]) | set(CODES["AF_INET6"])
+
+
+@pytest.mark.parametrize(("domain", "made"), [
+    ("AF_INET", "AF_INET"), ("AF_INET6", "AF_INET6"), ("v4-mapped", "AF_INET6"), ("AF_UNIX", "AF_UNIX"),
+    ("abstract", "AF_UNIX")])
+def test_a_pair_of_sockets_is_of_the_domain_of_the_sockets(domain: str, made: str) -> None:
+    step = Step("socketpair", "left", {"peer": "right"}, (), 1)
+    assert request_of(step, recorded(domain)[1]) == f"socketpair left right domain={made} type=SOCK_STREAM"
