@@ -91,6 +91,7 @@ class Step:
     """One call of a scenario. With checks it is judged; without it is a precondition, unless it is only observed.
 
     after: what the attempt before gives where the checks count, any of these; elsewhere the call is only observed.
+    follows: the call that `after` speaks of, where it is no attempt.
     observe: the call is made and recorded; in a survey it is a check that allows nothing in particular.
     """
 
@@ -101,6 +102,7 @@ class Step:
     line: int
     after: tuple[str, ...] = ()
     observe: bool = False
+    follows: str = "connect"
 
     @property
     def is_precondition(self) -> bool:
@@ -173,10 +175,10 @@ class Case:
         return tuple(dict.fromkeys(check.clause for step in self.steps for check in step.checks))
 
     def attempt(self, index: int) -> int | None:
-        """The step that shows how the last connect() of a step's socket ended: that one, or the join of its thread."""
-        socket = self.steps[index].name
+        """The step that shows how the call before ended that a step follows: that one, or the join of its thread."""
+        followed = self.steps[index].follows, self.steps[index].name
         found = next((at for at in reversed(range(index))
-                      if (self.steps[at].verb, self.steps[at].name) == ("connect", socket)), None)
+                      if (self.steps[at].verb, self.steps[at].name) == followed), None)
         operands = self.steps[found].operands if found is not None else {}
         join = next(((verb, operands[key]) for key, verb in JOINS.items() if key in operands), None)
         if found is None or join is None:
@@ -198,7 +200,8 @@ class Case:
         """Content hash: a result whose scenario has changed since is not compared with one that has not."""
         content = [dict(self.axes), [(g.fixture, g.name, dict(g.operands)) for g in self.given],
                    [(s.verb, s.name, dict(s.operands), [(c.clause, c.allowed) for c in s.checks],
-                     *(["observe"] if s.observe else []), *([s.after] if s.after else [])) for s in self.steps]]
+                     *(["observe"] if s.observe else []), *([s.after] if s.after else []),
+                     *([s.follows] if s.follows != "connect" else [])) for s in self.steps]]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()[:12]
 
 

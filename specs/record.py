@@ -101,8 +101,8 @@ class Declared(msgspec.Struct, frozen=True):
 class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A step as the scenario has it. step: its index there; line: in the scenario's file.
 
-    after: what the attempt before gives where it is checked. observe: it is recorded only, for a clause that requires
-    nothing if it has one.
+    after: what the attempt before gives where it is checked, or the call that it follows. observe: it is recorded only,
+    for a clause that requires nothing if it has one.
     """
 
     text: str
@@ -115,6 +115,7 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     clause: str = ""
     after: tuple[str, ...] = ()
     observe: bool = False
+    follows: str = "connect"
 
     @property
     def expected(self) -> Mapping[str, Any]:
@@ -132,7 +133,8 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     def planned(self) -> model.Step:
         """The step as the judge takes it."""
         checks = tuple(model.Check(clause, self.allowed(clause)) for clause in self.expected)
-        return model.Step(self.verb, self.subject, self.operands, checks, self.line, self.after, self.observe)
+        return model.Step(self.verb, self.subject, self.operands, checks, self.line, self.after, self.observe,
+                          self.follows)
 
 
 class PlayedStep(PlannedStep, frozen=True, omit_defaults=True, kw_only=True):
@@ -247,7 +249,7 @@ def played(case: model.Case, entry: model.Entry, judgement: Judgement) -> Played
 def planned(index: int, step: model.Step) -> dict[str, Any]:
     """What the scenario has of a step, so that a record can be judged again without it."""
     fields: dict[str, Any] = {"step": index, "line": step.line, "operands": plain(step.operands),
-                              "after": step.after, "observe": step.observe}
+                              "after": step.after, "observe": step.observe, "follows": step.follows}
     if step.checks and not step.checks[0].allowed:
         fields["clause"] = step.checks[0].clause
     elif len(step.checks) == 1:

@@ -75,6 +75,7 @@ class Draft(NamedTuple):
     line: int
     after: tuple[str, ...] = ()
     observe: bool = False
+    follows: str = "connect"
 
 
 class Reader:
@@ -113,7 +114,8 @@ class Reader:
             if step is not case.steps[-1] and any("blocks" in check.allowed for check in step.checks):
                 fail(self.file, step.line, "after 'blocks' the agent is gone; only the last step can expect it")
             if step.after and case.attempt(index) is None:
-                fail(self.file, step.line, f"'after': no connect() of {step.name} before, or its thread not joined")
+                fail(self.file, step.line, f"'after': no {step.follows}() of {step.name} before, or its thread not "
+                     "joined")
 
     def given(self, entry: Any, line: int) -> Given:
         if not isinstance(entry, Map) or not entry:
@@ -175,8 +177,10 @@ class Reader:
                 fail(self.file, line, f"{'a clause' if key == 'clause' else repr(key)} without 'expect' judges nothing")
         if "observe" in entry:
             expects = self.surveys(entry, line)
-        after = tuple(SYNONYMS.get(one, one) for one in listed(entry.get("after", ())))
-        return Draft(verb, entry[verb], operands, expects, line, after, "observe" in entry)
+        gave = entry.get("after", ())
+        follows, gave = next(iter(gave.items())) if isinstance(gave, Map) else ("connect", gave)
+        after = tuple(SYNONYMS.get(one, one) for one in listed(gave))
+        return Draft(verb, entry[verb], operands, expects, line, after, "observe" in entry, follows)
 
     def refer(self, verb: str, name: str, operands: Mapping[str, Any], line: int) -> None:
         """Names must have been introduced; some steps introduce new ones."""
@@ -255,7 +259,7 @@ class Reader:
     def bind_step(self, draft: Draft, axes: Mapping[str, Any]) -> Step:
         verb, operands = expand_call(draft.verb, bound_operands(draft.operands, axes, draft.verb))
         checks = tuple(self.bind_check(clause, expect, axes) for clause, expect in draft.expects)
-        return Step(verb, draft.name, operands, checks, draft.line, draft.after, draft.observe)
+        return Step(verb, draft.name, operands, checks, draft.line, draft.after, draft.observe, draft.follows)
 
     def bind_check(self, clause: str, expect: Any, axes: Mapping[str, Any]) -> Check:
         axis = self.axis_of(expect)

@@ -273,6 +273,23 @@ def test_check_counts_after_the_attempt_that_it_names(outcomes: Sequence[str], c
     assert judged([ATTEMPT, LATER], *outcomes).clauses == clauses
 
 
+AGREES = (replace(OBSERVED, verb="getpeername", name="client"),
+          replace(step((A, "ok"), verb="send"), name="client", after=("ok",), follows="getpeername"),
+          replace(step((B, "ENOTCONN"), verb="send"), name="client", after=("ENOTCONN",), follows="getpeername"))
+
+
+@pytest.mark.parametrize(("outcomes", "clauses"), [
+    (("ok", "ok", "ok"), {A: "conforms"}), (("ok", "ENOTCONN", "ok"), {A: "fails"}),
+    (("ENOTCONN", "ok", "ENOTCONN"), {B: "conforms"}), (("ENOTCONN", "ENOTCONN", "ok"), {B: "fails"}),
+    (("EINVAL", "ok", "ok"), {})])
+def test_two_calls_agree_where_each_outcome_of_the_first_has_a_check(outcomes: Sequence[str],
+                                                                     clauses: dict[str, str]) -> None:
+    """Whatever connect() gave before, and whatever another socket's getpeername() gives."""
+    other = replace(OBSERVED, verb="getpeername", name="other")
+    assert judged([ATTEMPT, AGREES[0], other, *AGREES[1:]],
+                  "ECONNREFUSED", outcomes[0], "EBADF", *outcomes[1:]).clauses == {A: "conforms"} | clauses
+
+
 def test_call_that_is_lost_where_its_check_does_not_count_is_no_failure_of_its_clause() -> None:
     blocked = judged([ATTEMPT, LATER], "ECONNREFUSED", "blocks", ended=("unresolved", "send blocks"))
     assert (blocked.verdict, blocked.clauses) == ("conforms", {A: "conforms"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,10 @@ def files(tmp_path: Path) -> Files:
          "'after': no connect\\(\\) of client before"),
         ("to: peer, expect: EISCONN}", "to: peer, thread: t}\n      - {recv: client, expect: EAGAIN, after: ok}", 13,
          "'after': no connect\\(\\) of client before, or its thread not joined"),
+        ("{connect: client, to: peer}", "{send: client, data: x, expect: ok, after: {getpeername: ok}}", 11,
+         "'after': no getpeername\\(\\) of client before"),
+        ("expect: EISCONN", "expect: EISCONN, after: {getpername: ok}", 12, "after"),
+        ("expect: EISCONN", "expect: EISCONN, after: {getpeername: ENOTCON}", 12, "after.*ENOTCON"),
         ("expect: EISCONN", "expect: {errno: EISCONN}", 12, "EISCONN alone says the same; an errno takes not-be"),
         ("expect: EISCONN", "expect: {errno: ok, within: 1s}", 12, "expect errno: 'ok' is not the name of an errno"),
         ("expect: EISCONN", "expect: {errno: EISCON, within: 1s}", 12, "expect errno: 'EISCON' is none of ok, blocks"),
@@ -573,6 +578,17 @@ def test_what_is_checked_may_depend_on_the_attempt_before(files: Files) -> None:
     assert [(step.after, steps.attempt(index)) for index, step in enumerate(steps.steps) if step.after] == [
         (("ok", "EAGAIN"), 2), (("ok",), 5)]
     assert steps.steps[-1].checks[0].allowed == ({"errno": "EPIPE", "within": "300ms"},)
+
+
+def test_what_is_checked_may_depend_on_another_call_before(files: Files) -> None:
+    steps = files.steps(
+        SOCKET, "{connect: client, to: peer}", "{getpeername: client, observe: true}",
+        "{send: client, data: x, expect: ok, after: {getpeername: ok}}",
+        "{send: client, data: x, expect: EPIPE, after: {getpeername: ENOTCONN}}")[0]
+    checked = [(step.follows, step.after, steps.attempt(index)) for index, step in enumerate(steps.steps) if step.after]
+    assert checked == [("getpeername", ("ok",), 2), ("getpeername", ("ENOTCONN",), 2)]
+    other = replace(steps, steps=tuple(replace(step, follows="connect") for step in steps.steps))
+    assert other.revision != steps.revision
 
 
 def test_a_call_waits_for_the_attempts_before_it(files: Files) -> None:

@@ -98,6 +98,17 @@ def test_step_has_what_is_expected_of_it(index: int, expected: dict[str, Any]) -
     assert {key: step[key] for key in keys if key in step} == expected
 
 
+def test_step_says_which_call_it_follows() -> None:
+    follows = replace(CASE.steps[2], follows="getpeername")
+    case = replace(CASE, steps=(*CASE.steps[:2], follows, *CASE.steps[3:]))
+    judgement = judge(case, transcript(), CLAUSES, Profile("linux", ("linux",), ()))
+    made = Record.of(case, transcript(), judgement, "native", "linux")
+    assert [step.follows for step in made.steps if step.step in (1, 2)] == ["connect", "getpeername"]
+    read = decode(encode(made))
+    assert isinstance(read, Record)
+    assert read.case() == case
+
+
 def test_what_is_read_is_the_case_and_what_was_seen() -> None:
     read = decode(encode(record()))
     assert isinstance(read, Record)
