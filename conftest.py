@@ -106,8 +106,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     yield
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     if terminal and (recorded := session.config.stash.get(recording.RECORDING, None)):
-        unexplained = session.config.stash[SCHEDULE].unexplained()
-        ending.show(terminal, recorded.files, recorded.items, unexplained, **options.of_ending(session.config))
+        ending.show(terminal, recorded.files, recorded.items, **options.of_ending(session.config))
 
 
 pytest_runtest_protocol = pytest.hookimpl(tryfirst=True)(run_case)

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import jsonschema
-
 from specs.model import BOUNDS, SYNONYMS, Allowed, seconds_of
 from specs.strict import HERE, Map, Seq, fail
 from specs.verbs import VERBS
@@ -22,32 +20,35 @@ def schema(name: str) -> dict[str, Any]:
 
 
 @cache
-def validator(name: str, *path: str) -> jsonschema.Draft202012Validator:
+def validator(name: str, *path: str) -> Any:
     """A validator of a schema, or of one of its definitions."""
-    document = schema(name)
-    part = document
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - few runs read a file that has not been kept
+
+    part = document = schema(name)
     for key in path:
         part = part["$defs"][key] if key in part.get("$defs", {}) else part[key]
-    return jsonschema.Draft202012Validator({**part, "$defs": document.get("$defs", {})})
+    return Draft202012Validator({**part, "$defs": document.get("$defs", {})})
 
 
 # Values that have been checked, for most steps are written many times: validator, which this keeps, by id and value.
-ACCEPTED: dict[tuple[int, str], jsonschema.Draft202012Validator] = {}
+ACCEPTED: dict[tuple[int, str], Any] = {}
 
 
-def check(file: str, value: Any, line: int, what: str, against: jsonschema.Draft202012Validator) -> None:
+def check(file: str, value: Any, line: int, what: str, against: Any) -> None:
     """Refuse a value that its schema refuses, in words."""
     spelt = id(against), repr(value)
     errors = [] if spelt in ACCEPTED else list(against.iter_errors(value))
     if not errors:
         ACCEPTED[spelt] = against
         return
-    error: Any = jsonschema.exceptions.best_match(errors)
+    from jsonschema.exceptions import best_match  # noqa: PLC0415
+
+    error: Any = best_match(errors)
     kind = error.validator, len(error.absolute_path)  # of several alike, the first in the file
     error = next((one for one in errors if (one.validator, len(one.absolute_path)) == kind), error)
     while error.validator == "anyOf":  # one value, or a list of values: what was written shows which was meant
         meant = int(isinstance(error.instance, list))
-        error = jsonschema.exceptions.best_match(one for one in error.context if one.relative_schema_path[0] == meant)
+        error = best_match(one for one in error.context if one.relative_schema_path[0] == meant)
     place: Any = value
     for key in error.absolute_path:
         line = place.lines[key] if isinstance(place, Map | Seq) else line

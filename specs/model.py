@@ -20,7 +20,6 @@ from specs.verbs import VERBS
 # Worst first: the verdict of several checks is the first of these that any of them has.
 VERDICTS = ("crashed", "fails", "stale", "unresolved", "drifted", "deviates", "conforms", "recorded", "unsupported")
 FAILING = frozenset({"crashed", "fails", "stale", "unresolved", "drifted"})  # what has to be looked at
-FORCES = ("shall", "may", "survey")  # survey: nothing is required; what a platform answers is recorded
 STATUSES = ("documented", "bug", "choice")
 
 # Documents that bind every platform; the others are the manuals of one, illumos-manuals those beside its page.
@@ -50,7 +49,7 @@ class Citation:
 
     document: str
     where: str
-    force: str
+    force: str  # shall, may, or survey: nothing is required; what a platform answers is recorded
 
 
 @dataclass(frozen=True)

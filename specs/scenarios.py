@@ -9,9 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jsonschema
-
-from specs.grammar import canonical, check, check_fields, is_list_operand, schema, validator
+from specs.grammar import canonical, check, check_fields, is_list_operand, validator
 from specs.model import BOUNDS, SYNONYMS, Case, Check, Clause, Given, Step, Vocabulary, label
 from specs.schema import ABOUT
 from specs.strict import Map, Seq, display_path, fail, listed, listing, read, suggest
@@ -282,8 +280,8 @@ def expand_call(verb: str, operands: dict[str, Any]) -> tuple[str, dict[str, Any
 
 
 @cache
-def head_validator() -> jsonschema.Draft202012Validator:
+def head_validator() -> Any:
     """A scenario without its given and steps, which are checked one by one for better messages."""
-    scenario = schema("scenarios")["$defs"]["scenario"]
-    plain = {**scenario["properties"], "steps": {"minItems": 1}, "given": {}}
-    return jsonschema.Draft202012Validator({**scenario, "properties": plain, "$defs": schema("scenarios")["$defs"]})
+    whole = validator("scenarios", "scenario")
+    plain = {**whole.schema["properties"], "steps": {"minItems": 1}, "given": {}}
+    return whole.evolve(schema={**whole.schema, "properties": plain})

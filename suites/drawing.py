@@ -45,8 +45,7 @@ class Drawn:
     @property
     def hello(self) -> Mapping[str, Any]:
         """The hello of the target's agent; empty where that could not be started."""
-        hello: Mapping[str, Any] = self.schedule.sessions[self.target].hello
-        return hello
+        return self.schedule.sessions[self.target].hello
 
     def __call__(self, scenario: str) -> None:
         """Play one example; scenario: YAML text of a file with a single case, whose name is the test's."""

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from fixtures import world
+from fixtures.kept import kept
 from fixtures.pairs import peers_of
+from fixtures.targets import is_errno
 from specs import grammar, scenarios
 from specs.model import Case, Clause, SpecError, Vocabulary, label
 from suites.outcome import UnexpectedVerdict, attach, raise_outcome
@@ -35,7 +37,7 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterator[CaseItem]:
         schedule = self.config.stash[SCHEDULE]
         try:
-            cases = scenarios.cases(self.path, schedule.clauses, vocabulary())
+            cases = kept(self.path, lambda: scenarios.cases(self.path, schedule.clauses, vocabulary()))
         except SpecError as error:
             raise self.CollectError(str(error)) from None
         for case in cases:
@@ -53,8 +55,9 @@ class CaseItem(pytest.Item):
         self.case, self.target = case, target
         self.turn = self.config.stash[SCHEDULE].turn(case, target)
         self.is_slow = self.turn.slow
-        for mark in marks_of(case) | ({"waits"} if self.is_slow else set()):
-            self.add_marker(mark)
+        self.own_markers += [getattr(pytest.mark, mark).mark
+                             for mark in marks_of(case) | ({"waits"} if self.is_slow else set())]
+        self.keywords.update((mark.name, mark) for mark in self.own_markers)
 
     def runtest(self) -> None:
         schedule = self.config.stash[SCHEDULE]
@@ -94,22 +97,17 @@ def run_case(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     return True
 
 
-def is_errno(word: str) -> bool:
-    return word.startswith("E") and word.isupper()
-
-
 def marks_of(case: Case) -> set[str]:
     """What `-m` selects cases by: folders, errnos, domain and type."""
     errnos = {part for clause in case.clauses for part in clause.split(".") if is_errno(part)}
     kinds = {label(axis, case.axes[axis]) for axis in KINDS if axis in case.axes}
-    return errnos | kinds | set(Path(case.file).parent.parts[1:])
+    return errnos | kinds | set(case.file.split("/")[1:-1])
 
 
 def marks(clauses: Mapping[str, Clause]) -> Iterator[str]:
     """The marks that cases bear, as pytest registers them."""
     yield "waits: cases that wait for a timer of the kernel or for the call timeout"
-    folders = {path.parent.relative_to(HERE) for path in HERE.rglob("*.yaml")}
-    for folder in sorted({part for path in folders for part in path.parts}):
+    for folder in sorted({part for path in HERE.rglob("*.yaml") for part in path.parent.relative_to(HERE).parts}):
         yield f"{folder}: cases of a folder suites/…/{folder}"
     for axis in KINDS:
         for value in grammar.schema("scenarios")["$defs"][axis]["anyOf"][0]["enum"]:

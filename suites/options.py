@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from fixtures import host, local, targets
+from fixtures.kept import kept
 from specs import load, pages, strict
 from suites.collection import SUITES, is_selftest
+from suites.items import SCHEDULE
 from suites.shares import is_worker
 
 DEFAULT = "reports/out/results.jsonl"
@@ -38,7 +40,8 @@ def add(parser: pytest.Parser) -> None:
 def chosen_targets(config: pytest.Config) -> dict[str, targets.Target]:
     """The targets of the run; node ids get the target that they lack. SpecError, ValueError: the one line to show."""
     refuse(config)
-    known = load.targets(Path(config.getoption("--targets")))
+    file = Path(config.getoption("--targets"))
+    known = kept(file, lambda: load.targets(file))
     asked = config.getoption("--target") or ",".join(filter(None, (target_in(arg, known) for arg in config.args)))
     try:
         chosen = targets.choose(known, [name.strip() for name in (asked or "native").split(",")])
@@ -47,7 +50,7 @@ def chosen_targets(config: pytest.Config) -> dict[str, targets.Target]:
     for name, platform in ((one.name, one.platform) for two in chosen.values() for one in (two, two.peer) if one):
         if platform and (lack := pages.missing(platform)):
             entry = known[re.split("[:+]", name)[0]]
-            strict.fail(strict.display_path(Path(config.getoption("--targets"))), entry.lines["platform"], lack)
+            strict.fail(strict.display_path(file), entry.lines["platform"], lack)
     config.args = [nodeid for arg in config.args for nodeid in node_ids(arg, known, chosen)]
     return chosen
 
@@ -70,8 +73,10 @@ def targets_file(config: pytest.Config) -> str:
 
 def of_ending(config: pytest.Config) -> dict[str, Any]:
     """What the last lines of a run are to hold, as `reports.common.ending.show` takes it."""
-    return {"paged": not config.getoption("results"), "matrix": config.getoption("matrix"),
-            "every": config.get_verbosity() > 0, "drift_allowed": config.getoption("allow_drift")}
+    schedule = config.stash[SCHEDULE]
+    return {"more": schedule.unexplained(), "clauses": schedule.clauses, "paged": not config.getoption("results"),
+            "matrix": config.getoption("matrix"), "every": config.get_verbosity() > 0,
+            "drift_allowed": config.getoption("allow_drift")}
 
 
 def target_in(nodeid: str, known: Iterable[str]) -> str:

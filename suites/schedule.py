@@ -10,6 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from fixtures import check, pairs
+from fixtures.kept import kept
 from fixtures.targets import Session, Target
 from specs import baseline, load, pages, record
 from specs.foresee import foresee
@@ -42,7 +43,7 @@ class Schedule:
 
     def __init__(self, targets: Mapping[str, Target], allow_drift: bool = False) -> None:
         self.targets, self.allow_drift = targets, allow_drift
-        self.clauses: Mapping[str, Clause] = load.clauses()
+        self.clauses: Mapping[str, Clause] = kept(pages.FOLDER.with_name("clauses"), load.clauses)
         self.profiles = {name: profile_of(target, self.clauses) for name, target in targets.items()}
         self.sessions = {name: pairs.session_of(target) for name, target in targets.items()}
         self.may_drift: dict[str, bool] = {}
@@ -62,7 +63,7 @@ class Schedule:
         for name, session in self.sessions.items():
             if self.profiles[name] is PENDING and session.hello:
                 try:
-                    self.profiles[name] = pages.profile(session.platform, self.clauses)
+                    self.profiles[name] = page_of(session.platform, self.clauses)
                 except SpecError as problem:
                     session.unavailable = str(problem)
         return {name: record.Target(s.platform, {} if s.unavailable else s.hello, s.unavailable)
@@ -90,7 +91,7 @@ class Schedule:
                        "lack one: fill in why, or delete what cannot be explained")
 
     def pages(self) -> Iterable[Profile]:
-        return {id(one): one for one in self.profiles.values() if not isinstance(one, PairProfile)}.values()
+        return {one.platform: one for one in self.profiles.values() if not isinstance(one, PairProfile)}.values()
 
     # cases
 
@@ -186,9 +187,13 @@ class Schedule:
             pool.shutdown()
 
 
+def page_of(platform: str, clauses: Mapping[str, Clause]) -> Profile:
+    return kept(pages.FOLDER / f"{platform}.yaml", lambda: pages.profile(platform, clauses))
+
+
 def profile_of(target: Target, clauses: Mapping[str, Clause]) -> Profile:
     """The page of a target, beside that of its peer if it has one."""
-    own = pages.profile(target.platform, clauses) if target.platform else PENDING
+    own = page_of(target.platform, clauses) if target.platform else PENDING
     if target.peer is None:
         return own
     peer = profile_of(target.peer, clauses)

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from reports.common import headline, terminal
+from reports.common import headline
 from reports.common.aggregate import Clauses
 from reports.common.faults import faults
 from reports.common.results import Results, gather, plural
 from reports.common.wording import visible
-from specs import load
 from specs.model import FAILING
 from specs.record import Record, decode
 
@@ -64,8 +63,8 @@ def folded(to: Terminal, every: bool) -> Iterator[None]:
         to.stats["failed"], to.reportchars = failed, shown
 
 
-def show(to: Terminal, files: Sequence[Path], items: int, more: Iterable[str], *, paged: bool, matrix: bool,
-         every: bool, drift_allowed: bool) -> None:
+def show(to: Terminal, files: Sequence[Path], items: int, more: Iterable[str], clauses: Clauses, *, paged: bool,
+         matrix: bool, every: bool, drift_allowed: bool) -> None:
     """Print the last lines of a run.
 
     items: those of pytest that gave the results. more: lines to end with. paged: a whole run is written as a page.
@@ -74,11 +73,13 @@ def show(to: Terminal, files: Sequence[Path], items: int, more: Iterable[str], *
     """
     if not files:
         return
-    results, clauses = gather(files, merged=True), load.clauses()
+    results = gather(files, merged=True)
     html = None
     if matrix or (paged and not results.partial):
         html = written(results, clauses, files[0])
     if matrix:
+        from reports.common import terminal  # noqa: PLC0415 - rich, which few runs need
+
         terminal.matrix(results, clauses, False, sys.stdout)
     to.write_line("")
     found = headline.headlines(results, None if every else headline.MOST, drift_allowed)
