@@ -52,7 +52,9 @@ def error_of(socket: Socket) -> tuple[str, ...]:
 
 
 def lost(state: State, name: str) -> State:
-    return state.change(name, phase=LOST, coming=())
+    """The state in which nothing is known of a socket any more, nor of the other end of its connection."""
+    end = state.get(name).end
+    return state.change(name, phase=LOST, coming=()).change(end, phase=LOST, coming=())
 
 
 # --- connect() ----------------------------------------------------------------------------------------------
@@ -196,7 +198,8 @@ def shutdown(state: State, step: Step, socket: Socket) -> Move:
             return state if socket.reported else lost(state, name)
         if word != "ok" and socket.kind not in INTERNET:  # of which one that fails shuts down all the same, on Linux
             return state
-        after = state.change(name, shut=shut, stuck=socket.phase == "refused", reported=True)
+        early = socket.early or socket.phase != "connected"
+        after = state.change(name, shut=shut, early=early, stuck=socket.phase == "refused", reported=True)
         if "r" in how and socket.kind in ("unix", "packets"):  # which the other end cannot write to any more
             after = after.change(socket.end, shut=both(state.get(socket.end).shut, "w"))
         other = state.get(socket.end)  # which may not know yet: of what was shut down first, a connection knows nothing

@@ -28,8 +28,8 @@ class Socket(NamedTuple):
     error: the pending error. history: of an unconnected socket, failed (connect() has reported it) or disconnected (by
         AF_UNSPEC). reported: connect() has reported the success.
     stuck: shutdown() has come between the failure and its report.
-    shut: which of its own directions are shut down, of "rw". over: what the peer has done, ended (SHUT_WR), peer-closed
-        or reset; empty: nothing.
+    shut: which of its own directions are shut down, of "rw". early: before it was connected, when shutdown() may have
+        failed. over: what the peer has done, ended (SHUT_WR), peer-closed or reset; empty: nothing.
     data: the messages that have arrived, in order. coming: what will arrive, in order, at a time that no call shows:
         established, refused, data:MESSAGE, ended, peer-closed, reset, aborted (the error that AF_UNSPEC may leave of a
         connection).
@@ -46,6 +46,7 @@ class Socket(NamedTuple):
     reported: bool = True
     stuck: bool = False
     shut: str = ""
+    early: bool = False
     over: str = ""
     data: tuple[str, ...] = ()
     coming: tuple[str, ...] = ()
@@ -57,7 +58,8 @@ class Socket(NamedTuple):
     @property
     def label(self) -> str:
         """The state as rules name it: what is left of a connection, else the phase and what else answers depend on."""
-        shut = f"shut-{DIRECTIONS[self.shut]}" if self.shut else ""
+        early = "early-" if self.early and self.phase == "connected" else ""
+        shut = f"{early}shut-{DIRECTIONS[self.shut]}" if self.shut else ""
         if self.phase == "connected" and not self.is_datagram:
             parts = ["" if self.reported else "established", self.over, shut]
         elif self.phase == "refused":

@@ -55,7 +55,7 @@ def row_of(rule: str) -> str:
 
 def alike(rule: str) -> str:
     """A rule without what is shut down: what departs there departs elsewhere by the same cause, most of the time."""
-    return re.sub(r"-?shut-\w+", "", rule)
+    return re.sub(r"-?(early-)?shut-\w+", "", rule)
 
 
 def matches(word: str, patterns: Sequence[str]) -> bool:
