@@ -83,15 +83,15 @@ class Play:
 
     def stop_if_in_vain(self, index: int, step: Step) -> None:
         """Stop before a call that waits for what nothing can bring any more: every connect() that would has failed."""
-        made = [self.transcript.of_step(at) for at in self.case.awaited(index)]
-        if made and all(entry and entry.failed for entry in made):
+        made = [entry for at in self.case.awaited(index) if (entry := self.transcript.of_step(at))]
+        if made and all(entry.failed for entry in made):
             look = self.fixture_call("poll", world.line("poll", step.name, events="POLLIN", timeout=0))
             if not look.fields.get("revents"):
                 raise Unresolved(f"{step.text} is not called, because no connect() before it succeeds")
 
     def fixture_call(self, verb: str, request: str) -> Answer:
         """A call made for a fixture, or for a step that needs more than one."""
-        subject, given = request.split()[1] if " " in request else "", self.given.name if self.given else ""
+        subject, given = request.split()[1], self.given.name if self.given else ""
         entry = Entry(request, verb, subject, request, {}, None, given)
         return self.calls.make(entry, self.timeouts.of_fixture(verb, self.given))
 

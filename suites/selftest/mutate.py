@@ -51,7 +51,7 @@ TESTS = {
     "specs/judge.py": ["judge"],
     "specs/outcomes.py": ["outcomes", "judge"],
     "specs/record.py": ["record"],
-    "suites/engine.py": ["lies", "targets"],
+    "suites/engine.py": ["engine", "lies", "targets"],
     "suites/schedule.py": ["targets"],
     "fixtures/check.py": ["check"],
     "fixtures/world.py": ["fixtures", "world", "lies", "check"],
