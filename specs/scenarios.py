@@ -71,9 +71,9 @@ class Draft(NamedTuple):
     operands: Mapping[str, Any]
     expects: list[tuple[str, Any]]  # clause, expectation
     line: int
-    after: tuple[str, ...] = ()
-    observe: bool = False
-    follows: str = "connect"
+    after: tuple[str, ...]
+    observe: bool
+    follows: str
 
 
 class Reader:

@@ -174,6 +174,11 @@ def files(tmp_path: Path) -> Files:
         ("listener: peer, backlog: 16", "socket-in: peer, protocol: IPPROTO_TPC", 8, "'IPPROTO_TPC' is not IPPROTO_"),
         ("listener: peer, backlog: 16", "socket-in: peer, state: bond", 8, "state: 'bond' is none of bound, f"),
         ("listener: peer, backlog: 16", "socket-in: peer, state: [fresh, bond]", 8, "'bond' is none of bound, fresh"),
+        # names that nothing has
+        ("{connect: client, to: peer}", "{exchange: client, with: other}", 11, "nothing is named 'other'"),
+        ("{connect: client, to: peer}", "{dup2: client, over: other}", 11, "nothing is named 'other'"),
+        ("{connect: client, to: peer}", "{sendmsg: client, fd: other}", 11, "nothing is named 'other'"),
+        ("backlog: 16", "backlog: [a_b, ab]", 3, "2 cases have the id .+; the values of its axes look alike"),
         # what says nothing, or twice
         ("expect: EISCONN", "clause: illumos.EISCONN", 12, "a clause without 'expect' judges nothing"),
         (
@@ -269,6 +274,7 @@ def files(tmp_path: Path) -> Files:
         ),
         ("- {listener: peer, backlog: 16}", "- listener", 8, "'given' is a mapping: a fixture and its name"),
         ("{socket: client, nonblocking: true}", "{}", 10, "a step is a mapping"),
+        ("- {listener: peer, backlog: 16}", "- {}", 8, "'given' is a mapping: a fixture and its name"),
         ("{socket: client,", "{socket: [client],", 10, "socket"),
         ("{socket: client,", "{socket: Client,", 10, "socket.*'Client' is not a name: small letters"),
         ("  twice:", "  Twice:", 3, "a scenario's name: 'Twice' is not a name: small letters"),
@@ -282,7 +288,7 @@ def files(tmp_path: Path) -> Files:
         ("expect: EISCONN", "expect: {illumos.EISCONN: {}}", 12, "expect"),
         ("clause: illumos.EISCONN", "clause: [illumos.EISCONN]", 1, "clause"),
         ("clause: illumos.EISCONN", "clause: {a: b}", 1, "clause"),
-        ("clause: illumos.EISCONN", "clause: 5", 1, "clause"),
+        ("clause: illumos.EISCONN", "clause: 5", 1, "clause: 5 is"),
         ("to: peer}", "to: 5}", 11, "connect to: 5 is not a fixture"),
         ("  twice:", "  1: 2\n  twice:", 3, "the key 1 is not a string"),
     ],
@@ -398,6 +404,47 @@ def test_a_call_that_is_an_axis_becomes_the_call(files: Files) -> None:
     assert [step.text for step in found[3].steps[1:]] == ["connect(client, peer)",
                                                           "poll(client, POLLIN|POLLOUT, timeout=0)"]
     assert found[3].steps[1].checks[0].allowed == ("EISCONN",)
+
+
+def test_every_call_that_is_an_axis_has_its_operands(files: Files) -> None:
+    (case, *_) = files.steps(SOCKET, "{call: client, first: [recv, poll], to: peer, expect: EISCONN}",
+                             "{call: client, third: [recv, send], to: peer}")
+    assert [step.text for step in case.steps] == ["socket(client)", "recv(client)", "recv(client)"]
+
+
+def test_names_that_steps_and_fixtures_introduce_are_known_after_them(files: Files) -> None:
+    given = "      - {listener: peer, backlog: 16}\n"
+    head = HEAD.replace(given, given + "      - {socket-in: client, peer: server}\n")
+    steps = ("{connect: client, to: server, process: child, expect: EISCONN}", "{waitpid: child}",
+             "{socketpair: left, peer: right}", "{close: right}", "{accept: peer, as: end}", "{close: end}",
+             "{connect: left, to: peer, thread: caller}", "{pthread_join: caller}")
+    (case, *_) = files.steps(*steps, head=head)
+    assert [step.name for step in case.steps] == ["client", "child", "left", "right", "peer", "end", "left", "caller"]
+
+
+def test_an_address_may_be_a_literal(files: Files) -> None:
+    (case, *_) = files.steps(SOCKET, "{connect: client, to: 'inet:192.0.2.1:9', expect: EISCONN}")
+    assert case.steps[1].operands["to"] == "inet:192.0.2.1:9"
+
+
+def test_a_way_to_be_nonblocking_is_an_axis_of_a_scenario(files: Files) -> None:
+    found = files.cases(GOOD.replace("    type:", "    nonblocking: [F_SETFL, FIONBIO]\n    type:"))
+    assert [case.axes["nonblocking"] for case in found] == ["F_SETFL", "FIONBIO"] * 2
+    assert [case.variant for case in found[:2]] == ["inet-fsetfl", "inet-fionbio"]
+
+
+def test_an_observation_needs_no_clause(files: Files) -> None:
+    head = HEAD.replace("clause: illumos.EISCONN\n", "")
+    (case, *_) = files.steps(SOCKET, "{connect: client, to: peer, observe: true}",
+                             "{connect: client, to: peer, expect: EISCONN, clause: illumos.EISCONN}", head=head)
+    assert (case.steps[1].checks, case.steps[1].observe, case.clauses) == ((), True, ("illumos.EISCONN",))
+
+
+def test_a_scenario_may_have_one_step(files: Files) -> None:
+    (case, *_) = files.steps("{socket: client, expect: EISCONN}")
+    assert len(case.steps) == 1
+    none = HEAD.replace("    steps:\n", "    steps: []\n")
+    assert files.refused(files.cases, none) == "some.yaml:9: twice steps is empty"
 
 
 def test_missing_file_is_refused(files: Files) -> None:
