@@ -20,6 +20,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import tomllib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -35,7 +36,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LISTED = Path(__file__).with_name("mutants.toml")
 AIM = 95  # per cent
-CPU_S, WALL_S = 60, 900  # of one mutant: an endless loop, a call that never returns
+CPU_S, WALL_S = 60, 120  # of one mutant: an endless loop, a call that never returns; beside the time without one
+TIMES = 3  # as long as the tests without a mutant: others are played beside it
 LARGE = 10  # a number beyond it is a limit or a time
 SWAPPED = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Add: "-", ast.Sub: "+", ast.BitAnd: "|",
            ast.BitOr: "&"}
@@ -52,8 +54,8 @@ TESTS = {
     "specs/outcomes.py": ["outcomes", "judge"],
     "specs/record.py": ["record"],
     "suites/engine.py": ["engine", "lies", "targets"],
-    "suites/schedule.py": ["targets"],
-    "fixtures/check.py": ["check"],
+    "suites/schedule.py": ["schedule", "targets"],
+    "fixtures/check.py": ["properties", "check"],
     "fixtures/world.py": ["fixtures", "world", "lies", "check"],
 }
 DRAWN = "not any_text and not any_tree and not whatever"  # tests by Hypothesis, which are slow to fail
@@ -280,13 +282,15 @@ class Hunt:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         waiting, running = deque(self.mutants), dict[int, Mutant]()
         module = self.mutants[0].module
+        started = time.monotonic()
         calls, loading = functions_of(session, module), called_by_loading(module)
+        limit = WALL_S + int(TIMES * (time.monotonic() - started))
         while waiting or running:
             while waiting and len(running) < self.jobs:
                 mutant = waiting.popleft()
                 items = [item for item in session.items if mutant.function in calls[item.nodeid]] or session.items
                 anew = mutant.function in loading
-                running[forked(functools.partial(survives, mutant, items, anew))] = mutant
+                running[forked(functools.partial(survives, mutant, items, anew), limit)] = mutant
             process, status = os.wait()
             mutant = running.pop(process)
             self.tried.append((mutant, status == 0))
@@ -295,14 +299,14 @@ class Hunt:
         return True
 
 
-def forked(function: Callable[[], bool]) -> int:
-    """Call a function in a process of its own, which ends with 0 where it returns True."""
+def forked(function: Callable[[], bool], limit: int = 0) -> int:
+    """Call a function in a process of its own, which ends with 0 where it returns True. limit: seconds; 0: none."""
     process = os.fork()
     if process:
         return process
     status = 1
     try:
-        signal.alarm(WALL_S)
+        signal.alarm(limit)
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
@@ -332,6 +336,7 @@ def functions_of(session: pytest.Session, module: str) -> dict[str, set[str]]:
 
     def play() -> bool:
         for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+            clear_caches(sys.modules[name_of(module)])  # each test calls the functions that it depends on
             names = calls[item.nodeid] = set()
             trace = functools.partial(note, file, names)
             threading.settrace(trace)
@@ -348,6 +353,11 @@ def functions_of(session: pytest.Session, module: str) -> dict[str, set[str]]:
         assert os.waitpid(forked(play), 0)[1] == 0, "the tests fail without a mutant"
         file_of_calls.seek(0)
         return {test: set(names) for test, names in json.load(file_of_calls).items()}
+
+
+def clear_caches(module: ModuleType) -> None:
+    for value in list(vars(module).values()):
+        getattr(value, "cache_clear", lambda: None)()
 
 
 def called_by_loading(module: str) -> set[str]:
