@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -57,7 +57,7 @@ class Imitated(Session):
         self.resets = 0
 
     @contextmanager
-    def agent(self, netns: str = "default", own: bool = False) -> Iterator[Any]:
+    def agent(self, netns: str = "default", own: bool = False, _peers: Collection[str] = ()) -> Iterator[Any]:
         self.owns.append((netns, own))
         yield SimpleNamespace(call=self.call, alive=True, reset=self.reset)
 
@@ -236,7 +236,7 @@ def test_a_case_needs_its_network_namespace() -> None:
 
 @pytest.mark.parametrize(("problem", "word"), [(Unavailable("none"), "unresolved"), (NoProcess("none"), "unsupported")])
 def test_without_an_agent_nothing_is_played(problem: Unavailable, word: str) -> None:
-    def agent(_netns: str, _own: bool) -> Any:
+    def agent(_netns: str, _own: bool, _peers: Collection[str]) -> Any:
         raise problem
 
     session = Imitated(Kernel(NONE))

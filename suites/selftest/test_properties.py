@@ -6,7 +6,7 @@ import contextlib
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -244,7 +244,7 @@ class Toy(Session):
         return Answer("ok")
 
     @contextlib.contextmanager
-    def agent(self, netns: str = "default", own: bool = False) -> Iterator[Any]:
+    def agent(self, netns: str = "default", own: bool = False, _peers: Collection[str] = ()) -> Iterator[Any]:
         yield self.agent_
 
 
