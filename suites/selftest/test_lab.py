@@ -68,6 +68,17 @@ lab["Netns"]._do = refuse
 lab["run"](sys.argv[2:], "short-syn-timeout", False)
 """
 
+# Takes the far end of each link of packets that is named, and prints how that ended; the second time it is taken.
+TAKE = """
+import errno, fcntl, os, struct, sys
+for name in sys.argv[1:]:
+    try:
+        fcntl.ioctl(os.open("/dev/net/tun", os.O_RDWR), 0x400454CA, struct.pack("16sH22x", name.encode(), 0x1001))
+        print("ok")
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""
+
 # A program that has a laboratory, prints the ids of its processes, and then waits to be killed.
 HAVE_A_LAB = """
 import json, sys
@@ -246,6 +257,12 @@ def test_the_raw_namespace_alone_has_raw_sockets(lab: Lab) -> None:
     assert ends == {netns: netns != "raw" for netns in lab.namespaces}
 
 
+@pytest.mark.skipif(not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="/dev/net/tun cannot be read and written")
+def test_an_agent_takes_a_link_that_is_there_and_makes_none(lab: Lab) -> None:
+    taken = [*enter(lab.namespaces["default"]), sys.executable, "-c", TAKE, "wire0", "wire3", "wire0", "other0"]
+    assert output(taken).split() == ["ok", "ok", "EBUSY", "EPERM"]
+
+
 def test_one_namespace_has_one_ephemeral_port(lab: Lab) -> None:
     ends = {netns: output([*enter(lab.namespaces[netns]), sys.executable, "-c", CONNECT_TWICE]).strip()
             for netns in ("default", "one-ephemeral-port")}
@@ -286,7 +303,8 @@ def test_only_what_is_not_seen_outside_is_writable(lab: Lab) -> None:
 
 def test_no_device_is_seen_that_agents_do_not_need(lab: Lab) -> None:
     listed = output([*enter(lab.namespaces["default"]), "ls", "/dev"])
-    assert {*listed.split()} <= {*DEVICES, "fd", "stdin", "stdout", "stderr", "ptmx", "pts", "shm"}
+    ours = {name.partition("/")[0] for name in DEVICES}
+    assert {*listed.split()} <= ours | {"fd", "stdin", "stdout", "stderr", "ptmx", "pts", "shm"}
     assert output([*enter(lab.namespaces["default"]), "sh", "-c", "echo > /dev/null; head -c 9 /dev/zero"]) == "\0" * 9
     terminal = "import os; print(os.ttyname(os.openpty()[1]))"
     assert output([*enter(lab.namespaces["default"]), sys.executable, "-c", terminal]).startswith("/dev/pts/")
@@ -526,6 +544,7 @@ def test_run_leaves_a_network_in_use_alone(lab: Lab) -> None:
     run = [*inside, sys.executable, str(LAB), "run"]
     refused = subprocess.run([*run, "--", "true"], check=False, stderr=subprocess.PIPE, text=True)
     assert refused.returncode == 1
-    assert refused.stderr == "lab.py: this network namespace has far0, link0; run with --unshare net\n"
+    links = "far0, link0, wire0, wire1, wire2, wire3"
+    assert refused.stderr == f"lab.py: this network namespace has {links}; run with --unshare net\n"
     found = json.loads(output([*run, "--unshare", "net", "--", "printenv", "CONNECT_NETWORKS"]))
     assert found == {network: lab.networks[network] for network in NETWORKS}

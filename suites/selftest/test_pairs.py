@@ -55,8 +55,9 @@ def case(given: str = "{listener: peer}", steps: str = STREAM, kind: str = "SOCK
 class Written:
     """An agent that writes down what it is asked; it fails where it is asked to."""
 
-    def __init__(self) -> None:
+    def __init__(self, **ends: dict[str, str]) -> None:
         self.asked: list[str] = []
+        self.hello = {"networks": ends}
         self.alive, self.gives = True, Answer("ok")
 
     def call(self, request: str, _timeout: float | None = None) -> Answer:
@@ -111,6 +112,37 @@ def test_what_comes_of_the_target_is_not_the_peers(both: tuple[Written, Written]
     assert peer.asked == []
 
 
+NEAR = {"AF_INET": "198.51.100.1", "AF_INET6": "2001:db8::1"}
+FAR = {"AF_INET": "198.51.100.2", "AF_INET6": "2001:db8::2"}
+
+
+@pytest.mark.parametrize(("request_", "own", "peers"), [
+    ("bind {} inet:127.0.0.1:0", "bind client inet:198.51.100.1:0", "bind peer inet:198.51.100.2:0"),
+    ("bind {} inet6:::1:0", "bind client inet6:2001:db8::1:0", "bind peer inet6:2001:db8::2:0"),
+    ("bind {} inet6:::ffff:127.0.0.1:0",
+     "bind client inet6:::ffff:198.51.100.1:0", "bind peer inet6:::ffff:198.51.100.2:0"),
+    ("sendto {} inet:0.0.0.0:7 data=x",
+     "sendto client inet:0.0.0.0:7 data=x", "sendto peer inet:198.51.100.1:7 data=x"),
+    ("sendto {} inet6::::7 data=x", "sendto client inet6::::7 data=x", "sendto peer inet6:2001:db8::1:7 data=x"),
+    ("bind {} inet:0.0.0.0:0", "bind client inet:0.0.0.0:0", "bind peer inet:0.0.0.0:0"),
+    ("connect {} inet:127.0.0.2:7", "connect client inet:127.0.0.2:7", "connect peer inet:127.0.0.2:7")])
+def test_each_has_its_end_of_a_link_in_the_place_of_loopback(request_: str, own: str, peers: str) -> None:
+    """Whichever of them brings the link along."""
+    for two in ((Written(near=NEAR, far=FAR), Written()), (Written(), Written(near=FAR, far=NEAR))):
+        pair = Pair(*two, {"peer"})  # type: ignore[arg-type]
+        pair.call(request_.format("client"))
+        pair.call(request_.format("peer"))
+        assert [one.asked for one in two] == [[own], [peers]]
+
+
+def test_wildcard_of_a_socket_of_ipv6_is_mapped_for_one_that_speaks_ipv4() -> None:
+    own, peer = Written(near=NEAR, far=FAR), Written()
+    pair = Pair(own, peer, {"peer"})  # type: ignore[arg-type]
+    pair.call("bind peer inet6:::ffff:127.0.0.1:0")
+    pair.call("sendto peer inet6::::7 data=x")
+    assert peer.asked == ["bind peer inet6:::ffff:198.51.100.2:0", "sendto peer inet6:::ffff:198.51.100.1:7 data=x"]
+
+
 def test_both_are_reset_and_the_first_failure_counts(both: tuple[Written, Written]) -> None:
     own, peer = both
     pair = Pair(own, peer, {"peer"})  # type: ignore[arg-type]
@@ -138,7 +170,11 @@ def test_both_are_reset_and_the_first_failure_counts(both: tuple[Written, Writte
     ("{listener: peer}, {no-descriptor: other}", STREAM, set()),
     ("{listener: peer}", "      - {fork: child}\n", set()),
     ("{listener: peer}, {listener: other}", "      - {connect: other, to: peer}\n", set()),
-    ("{listener: peer}", STREAM + "      - {connect: server, to: peer}\n", set())])
+    ("{listener: peer}", STREAM + "      - {connect: server, to: peer}\n", set()),
+    ("{bound-socket: peer}", "      - {bind: client, to: peer}\n", set()),
+    ("{bound-socket: peer}", "      - {bind: client, to: loopback}\n", {"peer"}),
+    ("{listener: peer}", "      - {setsockopt: client, option: SO_BINDTODEVICE, value: lo}\n", set()),
+    ("{listener: peer}", "      - {getsockname: client, expect: {host: loopback}}\n", set())])
 def test_case_is_for_two_where_it_needs_no_more_than_peers(given: str, steps: str, names: set[str]) -> None:
     made = case(given, steps + "      - {connect: client, to: loopback, expect: ok}\n")
     assert peers_of(made.given, made.steps) == names
@@ -154,6 +190,17 @@ def test_name_is_of_a_target_and_its_peer() -> None:
     assert (made.name, made.platform, made.start) == ("mptcp+native", "mptcp", chosen["mptcp+native"].start)
     assert made.peer == chosen["native"]
     assert chosen["native"].peer is None
+
+
+def test_target_with_a_link_is_started_by_another_command() -> None:
+    chosen = targets.choose(ENTRIES, ["lwip+native", "native+lwip", "lwip"])
+    first, second, alone = chosen.values()
+    for linked, two in ((first, first), (second.peer, second)):
+        assert linked
+        assert (linked.start, linked.lab, linked.networks) == (alone.linked, True, None)
+        assert two.agents == targets.LINKED_AGENTS
+    assert not alone.lab
+    assert first.peer == targets.choose(ENTRIES, ["native"])["native"]
 
 
 @pytest.mark.parametrize(("name", "problem"), [
@@ -269,6 +316,11 @@ def test_fault_of_the_peer_shows_in_its_calls_alone(start: Start) -> None:
 def test_peer_with_a_network_of_its_own_is_unsupported(start: Start, own: Target) -> None:
     for two in ((own, native()), (native(), own)):
         assert start(*two).unavailable.endswith("apart has a network of its own, which no other target reaches")
+
+
+def test_two_that_have_links_to_the_host_have_none_to_each_other(start: Start) -> None:
+    linked = replace(native(), name="linked", linked=("agent",))
+    assert start(linked, linked).unavailable == "linked+linked: no link joins the two"
 
 
 def test_pair_lacks_what_either_lacks(start: Start) -> None:
