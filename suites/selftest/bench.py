@@ -1,13 +1,17 @@
 """How long the suite takes, on this machine now: medians of interleaved runs, and ratios to empty pytest items.
 
 Each round runs every command once, one after another, so that a machine whose speed changes changes all of them. CPU is
-user and system time with that of all children, memory the largest process, as wait4(2) has them.
+user and system time with that of all children, memory the largest process, as wait4(2) has them. Beside the suite are
+its measures: as many empty items, a bare C program that makes the same calls as the agents, and connect01 of the Linux
+Test Project where that is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -17,11 +21,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fixtures import programs
+from fixtures import programs, targets
+from specs import load
 
 ROOT = Path(__file__).parents[2]
 EMPTY = "import pytest\n\n@pytest.mark.parametrize('number', range({}))\ndef test_nothing(number):\n    pass\n"
 REQUESTS = 20000
+BARE = """#include <netinet/in.h>
+#include <sys/socket.h>
+int main(void) {
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    for (int made = 0; made < %d; made++) {
+        struct sockaddr_storage name;
+        socklen_t length = sizeof name;
+        if (getsockname(s, (struct sockaddr *)&name, &length)) return 2;
+    }
+    return 0;
+}
+"""
+LTP = "/opt/ltp/testcases/bin"
+QUICK = ("-m", "not waits")  # a case that waits for a timer takes a time that says nothing of the suite
+MANY = (1, 3, 30)  # targets that play all quick cases: some thousands, ten thousand, a hundred thousand
 PYTEST = (sys.executable, "-m", "pytest", "-q")
 REPORTS = (sys.executable, "-m", "reports")
 
@@ -49,13 +69,14 @@ def cost(command: Sequence[str], environment: Mapping[str, str], stdin: Path | N
 
 
 class Run(NamedTuple):
-    """A command to measure. per: what it makes so many of, whose rate is shown."""
+    """A command to measure. per: what it makes so many of, whose rate is shown; once: in the first round alone."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = {}
     stdin: Path | None = None
     per: int = 0
+    once: bool = False
 
 
 def runs(folder: Path, results: Path, agents: Mapping[str, Sequence[str]], files: Sequence[str]) -> list[Run]:
@@ -68,16 +89,53 @@ def runs(folder: Path, results: Path, agents: Mapping[str, Sequence[str]], files
                                    str(folder / "test_empty.py"))),
         Run("native", (*PYTEST, f"--results={folder / 'a.jsonl'}")),
         Run("native, without a compiler", (*PYTEST, f"--results={folder / 'b.jsonl'}"), {"CONNECT_CC": "false"}),
-        Run("native, -n 2", (*PYTEST, "-n", "2", f"--results={folder / 'c.jsonl'}")),
+        Run("native, -n auto", (*PYTEST, "-n", "auto", f"--results={folder / 'c.jsonl'}")),
         Run("one case", (*PYTEST, f"--results={folder / 'd.jsonl'}",
                          "suites/errors/EISCONN.yaml::second-connect[inet]")),
+        Run("one case, chosen by -k", (*PYTEST, f"--results={folder / 'e.jsonl'}", "suites/",
+                                       "-k", "EISCONN and second-connect and inet and not inet6")),
         Run("collection", (*PYTEST, "--collect-only")),
+        *many(folder),
         *(Run(f"requests of agent.{name}", command, stdin=requests, per=REQUESTS) for name, command in agents.items()),
-        *(Run(f"reports {verb}", (*REPORTS, verb, *mine, *more)) for verb, more in (
-            ("summary", ()), ("matrix", ()), ("findings", ()))),
-        Run("reports matrix, html", (*REPORTS, "matrix", *mine, "--format", "html", "-o", str(folder / "page.html"))),
+        *(Run(name, [*command], per=REQUESTS if "bare" in name else 0) for name, command in others(folder).items()),
+        *(Run(f"reports {' '.join(verb)}", (*REPORTS, *verb, *mine)) for verb in (
+            ["summary"], ["matrix"], ["matrix", "--format=markdown"], ["findings"])),
+        Run("reports matrix --format=html",
+            (*REPORTS, "matrix", *mine, "--format=html", "-o", str(folder / "page.html"))),
         Run("reports diff", (*REPORTS, "diff", mine[0], mine[0])),
     ]
+
+
+def many(folder: Path) -> list[Run]:
+    """Runs of many cases: the same target under as many names as it takes."""
+    native = dict(load.targets(targets.FILE)["native"])
+    items = count(*QUICK)
+    made = []
+    for number in MANY:
+        file = folder / f"targets-{number}.yaml"
+        file.write_text(json.dumps({f"native-{one}": native for one in range(number)}))  # which is YAML, too
+        made.append(Run(f"{number * items:,} cases", (
+            *PYTEST, *QUICK, f"--targets={file}", "--target", "all", f"--results={folder / 'many.jsonl'}"),
+            per=number * items, once=True))
+    return made
+
+
+def others(folder: Path) -> dict[str, list[str]]:
+    """What makes such calls without the suite, where there is a C compiler, and the Linux Test Project."""
+    source, program = folder / "bare.c", folder / "bare"
+    source.write_text(BARE % REQUESTS)
+    compiler = programs.find_compiler()
+    if compiler:
+        subprocess.run([*compiler, *programs.OPTIONS, str(source), "-o", str(program)], check=True)
+    found = {"a bare C program": str(program) if compiler else "",
+             "connect01 of the LTP": shutil.which("connect01", path=f"{os.environ['PATH']}:{LTP}") or ""}
+    return {name: [command] for name, command in found.items() if command}
+
+
+def count(*arguments: str) -> int:
+    """How many items a run has."""
+    command = [*PYTEST, "--collect-only", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.count("::")
 
 
 def agents() -> dict[str, list[str]]:
@@ -90,28 +148,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="tox -e bench --")
     parser.add_argument("--rounds", type=int, default=5, help="of which medians are taken; default 5")
     parser.add_argument("--only", default="", metavar="TEXT", help="what has this in its name, and empty items")
+    parser.add_argument("--without", default="\0", metavar="TEXT", help="nothing that has this in its name")
     parser.add_argument("files", nargs="*", metavar="FILE", help="results for the reports; default: of a native run")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="connect-bench-") as name:
         folder = Path(name)
         results = folder / "results.jsonl"
         cost((*PYTEST, f"--results={results}"), {})  # compiles what is compiled once
-        items = subprocess.run([*PYTEST, "--collect-only"], cwd=ROOT, capture_output=True, text=True, check=True)
-        (folder / "test_empty.py").write_text(EMPTY.format(items.stdout.count("::")))
+        (folder / "test_empty.py").write_text(EMPTY.format(count()))
         every = runs(folder, results, agents(), [str(Path(file).absolute()) for file in options.files])
-        chosen = [one for one in every if options.only in one.name or one is every[0]]
-        show(chosen, [[cost(one.command, one.environment, one.stdin) for one in chosen] for _ in range(options.rounds)])
+        chosen = [one for one in every if one is every[0] or (options.only in one.name
+                                                              and options.without not in one.name)]
+        show(chosen, [{one.name: cost(one.command, one.environment, one.stdin)
+                       for one in chosen if not (number and one.once)} for number in range(options.rounds)])
 
 
-def show(chosen: Sequence[Run], rounds: Sequence[Sequence[Cost]]) -> None:
-    """A row for each command: medians, and the median of its ratios to the empty items of the same round."""
+def show(chosen: Sequence[Run], rounds: Sequence[Mapping[str, Cost]]) -> None:
+    """A row for each command: medians, and the median of its ratios to the first, empty items, of the same round."""
     print(f"{'':32}{'CPU s':>9}{'/ empty':>9}{'wall s':>9}{'MB':>7}")
-    for place, run in enumerate(chosen):
-        seen = [one[place] for one in rounds]
-        ratio = statistics.median(one[place].cpu / one[0].cpu for one in rounds)
-        cpu, wall, memory = (statistics.median(values) for values in zip(*seen, strict=True))
+    for run in chosen:
+        seen = [(costs[run.name], costs[chosen[0].name]) for costs in rounds if run.name in costs]
+        ratio = statistics.median(one.cpu / empty.cpu for one, empty in seen)
+        cpu, wall, memory = (statistics.median(values) for values in zip(*(one for one, _ in seen), strict=True))
         rate = f"   {run.per / cpu:,.0f} a second" if run.per else ""
-        print(f"{run.name:32}{cpu:9.2f}{ratio:9.2f}{wall:9.2f}{memory:7.0f}{rate}")
+        print(f"{run.name:32}{cpu:9.2f}{ratio:9.2f}{wall:9.2f}{memory:7.0f}{rate}", flush=True)
 
 
 if __name__ == "__main__":

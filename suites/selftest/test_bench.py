@@ -1,0 +1,36 @@
+"""The bench compares what it measures in the same round, and its measures make the calls that they are said to make."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fixtures import programs
+from suites.selftest import bench
+from suites.selftest.bench import Cost, Run
+
+EMPTY, SUITE, LARGE = Run("empty", ()), Run("suite", ()), Run("large", (), per=100, once=True)
+
+
+def test_ratios_are_of_the_same_round(capsys: pytest.CaptureFixture[str]) -> None:
+    """The machine was slower in the second round, and much slower in the third."""
+    rounds = [{"empty": Cost(1, 2, 30), "suite": Cost(3, 4, 50), "large": Cost(50, 60, 70)},
+              {"empty": Cost(2, 4, 30), "suite": Cost(6, 8, 50)},
+              {"empty": Cost(10, 20, 30), "suite": Cost(40, 80, 60)}]
+    bench.show([EMPTY, SUITE, LARGE], rounds)
+    _, *rows = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert rows == [["empty", "2.00", "1.00", "4.00", "30"], ["suite", "6.00", "3.00", "8.00", "50"],
+                    ["large", "50.00", "50.00", "60.00", "70", "2", "a", "second"]]
+
+
+@pytest.mark.skipif(not programs.find_compiler(), reason="no C compiler")
+def test_bare_program_makes_its_calls(tmp_path: Path) -> None:
+    (command,) = bench.others(tmp_path)["a bare C program"]
+    assert subprocess.run([command], check=False).returncode == 0
+
+
+def test_cost_counts_children(tmp_path: Path) -> None:
+    spent = bench.cost(["sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done & wait"], {})
+    assert spent.cpu > bench.cost(["true"], {}).cpu
+    with pytest.raises(SystemExit, match="ended with 3"):
+        bench.cost(["sh", "-c", "exit 3"], {})
