@@ -20,6 +20,7 @@ NATIVE = "native"  # the target beside which others are printed
 # The most serious first; last, what a manual documents or leaves to the platform.
 SERIOUSNESS = ("crash", "wrong success", "lost error", "hang", "wrong failure", "wrong state", "wrong errno",
                "wrong time", "documented", "choice")
+HELD = frozenset({"conforms", "recorded", "unsupported"})  # of a clause: none of its checks departs, which is worse
 
 
 @dataclass
@@ -97,10 +98,11 @@ def named(results: Results, bug: str, target: str | None = None) -> Finding:
 
 def departures(results: Results,
                cases: Iterable[str] | None = None) -> Iterator[tuple[str, Column, Record, PlayedStep, str]]:
-    """Every check that departs, of all cases or of these."""
+    """Every check that departs, of all cases or of these. Of a case whose clauses hold none does: no call is read."""
     chosen = results.cases if cases is None else {case: results.cases[case] for case in cases}
     return ((case, column, records[column.label], step, clause)
             for case, records in chosen.items() for column in results.columns if column.label in records
+            if not HELD.issuperset(records[column.label].clauses.values())
             for step in records[column.label].steps for clause, verdict in step.judged.items()
             if verdict in ("deviates", "fails", "crashed"))
 

@@ -68,9 +68,7 @@ def outcome(step: PlayedStep, record: Record) -> str:
     Of a million calls most return one word, and at once.
     """
     seen, quick = step.observed, step.seconds < LONG_S / 10
-    if quick and len(seen) == 1:
-        return spelled(seen["ret"])
-    text = spell_observed(normalise(seen, record.names))
+    text = spelled(tuple((seen if len(seen) == 1 else normalise(seen, record.names)).items()))
     if quick:
         return text
     if step.seconds >= LONG_S:
@@ -80,8 +78,8 @@ def outcome(step: PlayedStep, record: Record) -> str:
 
 
 @cache
-def spelled(ret: str) -> str:
-    return spell_observed({"ret": ret})
+def spelled(fields: tuple[tuple[str, str], ...]) -> str:
+    return spell_observed(dict(fields))
 
 
 def details(cases: Sequence[Case]) -> dict[str, Any]:
@@ -91,15 +89,15 @@ def details(cases: Sequence[Case]) -> dict[str, Any]:
     """
     texts: Numbers[str] = Numbers()
     made = {str(case.number): case_data(case.groups, texts) for case in cases}
-    return {"texts": list(texts.items), "cases": made}
+    return {"texts": list(texts), "cases": made}
 
 
 def case_data(found: Sequence[Group], texts: Numbers[str]) -> dict[str, Any]:
     """steps: [text, fixture, line, [[clause, what it allows], …]]; groups: see group_data."""
     transcripts = [keyed(record.steps) for _, record in found]
     calls = align(transcripts)
-    steps = [[texts(key[1]), texts(step.given), step.line,
-              [[texts(clause), texts(expectation(step, clause))] for clause in step.expected]]
+    steps = [[texts[key[1]], texts[step.given], step.line,
+              [[texts[clause], texts[expectation(step, clause)]] for clause in step.expected]]
              for key, step in calls.items()]
     return {"steps": steps, "groups": [group_data(columns, record, own, list(calls), texts)
                                        for (columns, record), own in zip(found, transcripts, strict=True)]}
@@ -111,11 +109,11 @@ def group_data(columns: Sequence[int], record: Record, own: Mapping[Call, Played
 
     observed: of each call [outcome, verdict of the first clause, …], or 0 if it was not made.
     """
-    entries = [[texts(one.bug and f"{record.platform}/{one.bug}"),
-                texts(declared(one) + (f" ({one.place})" if one.place else ""))] for one in record.deviations]
-    seen = [[texts(outcome(step, record)), *(texts(step.judged.get(one, "")) for one in step.expected)]
+    entries = [[texts[one.bug and f"{record.platform}/{one.bug}"],
+                texts[declared(one) + (f" ({one.place})" if one.place else "")]] for one in record.deviations]
+    seen = [[texts[outcome(step, record)], *(texts[step.judged.get(one, "")] for one in step.expected)]
             if (step := own.get(key)) else 0 for key in calls]
-    return [columns, texts(record.verdict), texts(record.reason), [texts(clause) for clause in record.clauses],
+    return [columns, texts[record.verdict], texts[record.reason], [texts[clause] for clause in record.clauses],
             entries, seen]
 
 
@@ -134,8 +132,8 @@ def programs(cases: Sequence[Case], columns: Sequence[Column], clauses: Clauses)
         for numbers, record in case.groups:
             held, key = made.setdefault(case.scenario, {}), ",".join(map(str, numbers))
             if key not in held and (text := c_program(record, columns[numbers[0]], clauses)):
-                held[key] = [case.number, [lines(line) for line in text.split("\n")]]
-    return {"lines": list(lines.items), "programs": {scenario: held for scenario, held in made.items() if held}}
+                held[key] = [case.number, [lines[line] for line in text.split("\n")]]
+    return {"lines": list(lines), "programs": {scenario: held for scenario, held in made.items() if held}}
 
 
 def c_program(record: Record, column: Column, clauses: Clauses) -> str:

@@ -32,16 +32,17 @@ def index(results: Results, clauses: Clauses, cases: Sequence[Case]) -> dict[str
     outcomes: Numbers[tuple[str, str] | None] = Numbers()
     patterns: Numbers[tuple[int, ...]] = Numbers()
     scenarios: Numbers[str] = Numbers()
+    width = len(results.columns)
     cells = [[known[leaf.clause], number[leaf.case],
-              patterns(tuple(map(outcomes, pattern(cases[number[leaf.case]], leaf.clause, len(results.columns)))))]
+              patterns[tuple([outcomes[one] for one in pattern(cases[number[leaf.case]], leaf.clause, width)])]]
              for leaf in leaves]
-    variants = [[scenarios(case.scenario), Name.of(id_).variant] for case, id_ in zip(cases, number, strict=True)]
+    variants = [[scenarios[case.scenario], Name.of(id_).variant] for case, id_ in zip(cases, number, strict=True)]
     return {
         "verdicts": VERDICTS, "glyphs": GLYPHS,
         "columns": [column_data(column, results) for column in results.columns],
         "clauses": [clause_data(name, clauses) for name in known],
         "scenarios": scenario_data(cases), "documents": ordered_documents(clauses),
-        "cases": variants, "outcomes": list(outcomes.items), "patterns": list(patterns.items), "leaves": cells,
+        "cases": variants, "outcomes": list(outcomes), "patterns": list(patterns), "leaves": cells,
         "bugs": [bug_data(one, results, known, number) for one in findings(results)],
     }
 
@@ -147,7 +148,7 @@ def scenario_data(cases: Sequence[Case]) -> list[dict[str, Any]]:
     for case in cases:
         _, first = case.groups[0]
         one = found.setdefault(case.scenario, {
-            "file": case.file, "name": case.scenario.partition("::")[2], "chunk": chunk_of(case.file),
+            "file": case.file, "name": case.scenario.partition("::")[2], "chunk": chunk_of[case.file],
             "line": first.line, "summary": first.summary, "calls": {}})
         one["calls"].update((shared_text(step), None) for step in first.steps)
     return [one | {"calls": list(one["calls"])} for one in found.values()]

@@ -6,7 +6,7 @@ import base64
 import re
 import zlib
 from collections.abc import Hashable
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,14 +15,12 @@ from reports.common.wording import visible
 Item = TypeVar("Item", bound=Hashable)
 
 
-class Numbers(Generic[Item]):
-    """Items, each once: an item is referred to by its number."""
+class Numbers(dict[Item, int]):
+    """Items, each once: an item is referred to by its number, which `numbers[item]` is."""
 
-    def __init__(self) -> None:
-        self.items: dict[Item, int] = {}
-
-    def __call__(self, item: Item) -> int:
-        return self.items.setdefault(item, len(self.items))
+    def __missing__(self, item: Item) -> int:
+        self[item] = number = len(self)
+        return number
 
 
 # In JSON, a character that is not printable by its escape: \\n or \\u001b, after an even number of backslashes.
