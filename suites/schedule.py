@@ -177,14 +177,14 @@ class Schedule:
         return played
 
     def close(self) -> None:
+        """End every play and every target, each though another cannot be."""
         self.closed = True
-        pools = [self.pool, *self.slow_pools.values()]
-        for pool in pools:
-            pool.shutdown(wait=False, cancel_futures=True)
-        for session in self.sessions.values():
-            session.close()
-        for pool in pools:
-            pool.shutdown()
+        with contextlib.ExitStack() as parts:  # the sessions first: what is being played sees its agent die
+            for pool in [self.pool, *self.slow_pools.values()]:
+                pool.shutdown(wait=False, cancel_futures=True)
+                parts.callback(pool.shutdown)
+            for session in self.sessions.values():
+                parts.callback(session.close)
 
 
 def page_of(platform: str, clauses: Mapping[str, Clause]) -> Profile:
