@@ -27,8 +27,8 @@ from specs.model import (
     label,
     pattern_of,
 )
+from specs.pages import missing, unmatched
 from specs.pages import profile as profile_of
-from specs.pages import unmatched
 
 KNOWN = {name: Clause(name, "It says so.", (Citation("illumos", "ERRORS", "shall"),), "clauses.yaml", 1)
          for name in ("illumos.EISCONN", "illumos.EINPROGRESS")}
@@ -875,6 +875,16 @@ def test_bug_has_its_lines_and_the_posix_spelling(files: Files) -> None:
     assert (entry.bug.name, entry.bug.status, entry.bug.because, entry.bug.source, entry.bug.line) == (
         "always", "bug", "it always did", "a page", 3)
     assert entry.file == entry.bug.file == str(files.folder / "platforms/linux.yaml")
+    assert (entry.bug.sometimes, entry.bug.reported) == (False, "")
+    more = "    reported: https://example.org/1\n    sometimes: true\n    shows:"
+    (entry,) = files.profile("linux", linux=PAGE.replace("    shows:", more)).deviations
+    assert (entry.bug.sometimes, entry.bug.reported) == (True, "https://example.org/1")
+
+
+def test_the_pages_of_the_suite_are_read_where_no_others_are_named() -> None:
+    assert profile_of("linux", load.clauses()).platform == "linux"
+    assert "there are " in missing("atlantis")
+    assert ", linux" in missing("atlantis")
 
 
 def test_bug_shows_in_several_places_and_clauses(files: Files) -> None:

@@ -56,9 +56,26 @@ def test_unchanged_is_as_the_same_call_gave_it_last() -> None:
     assert same({"port": "unchanged"}, "inet:127.0.0.9:80", *before)
     assert same({"host": "unchanged"}, "inet:127.0.0.2:99", *before)
     assert not same({"name": "unchanged"}, "inet:127.0.0.1:90", *before)
+    assert not same({"name": "unchanged"}, "inet:127.0.0.9:80", *before)
     assert not same({"port": "unchanged"}, "inet:127.0.0.2:81", *before)
     assert not same({"host": "unchanged"}, "inet:127.0.0.3:80", *before)
     assert not same({"host": "unchanged"}, "unnamed")
+
+
+def test_what_has_no_name_is_like_nothing() -> None:
+    peer = entry("getpeername", "client", name="inet:127.0.0.1:80")
+    assert not same({"host": "unchanged"}, "inet:127.0.0.1:80", peer)
+    assert not matches({"name": "~"}, entry("getsockname", "client"), Transcript())
+    assert same({"name": "server"}, "server", entry("getsockname", "server"))
+
+
+def test_a_word_about_an_address_is_one_though_something_has_that_name() -> None:
+    assert same({"name": "unnamed"}, "unnamed", names={"unnamed": "unix:socket"})
+
+
+def test_what_is_called_later_changes_nothing() -> None:
+    before, look, later = (entry("getsockname", "client", name=f"inet:127.0.0.1:{port}") for port in (80, 80, 90))
+    assert matches({"name": "unchanged"}, look, Transcript([before, look, later]))
 
 
 @pytest.mark.parametrize(("address", "role"), [
