@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from reports.common.results import lines
@@ -207,3 +208,10 @@ def test_target_is_named_as_far_as_its_hello_goes(hello: dict[str, str], unavail
                                                   machine: str) -> None:
     target = Target("linux", hello, unavailable)
     assert (target.version, target.release, target.machine, target.file) == (version, release, machine, "")
+
+
+def test_what_a_record_does_not_have_is_not_written() -> None:
+    """A file has thousands of them."""
+    made = Record("a", "native", "linux", "conforms", {A: "conforms"}, "It is.", msgspec.Raw(b"[]"))
+    assert json.loads(encode(made)).keys() == {
+        "kind", "case", "target", "platform", "verdict", "clauses", "summary", "steps"}
