@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import signal
 import subprocess
 import sys
+import threading
+from types import ModuleType
 
 import pytest
 
@@ -86,6 +91,21 @@ def test_what_a_module_calls_when_it_is_loaded_is_known() -> None:
     loading = mutate.called_by_loading("fixtures/world.py")
     assert loading >= {"fixture", "register", "state"}
     assert not loading & {"give", "listener"}
+
+
+def test_a_cached_function_is_called_again() -> None:
+    calls: list[int] = []
+    module = ModuleType("module")
+    vars(module)["cached"] = functools.cache(lambda: calls.append(1))
+    for _ in range(2):
+        vars(module)["cached"]()
+        mutate.clear_caches(module)
+    assert calls == [1, 1]
+
+
+def test_a_mutant_that_waits_without_end_is_ended() -> None:
+    process = mutate.forked(threading.Event().wait, 1)
+    assert os.WTERMSIG(os.waitpid(process, 0)[1]) == signal.SIGALRM
 
 
 @pytest.mark.parametrize("module", mutate.TESTS)
