@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from specs.machine.state import DATA, INTERNET, Socket, State
+from specs.machine.state import DATA, INTERNET, Socket, State, stale
 from specs.model import Step
 
 CLOSED, FULL = "closed", "full"  # the names of a port that refuses, and of a listener whose queue is full
@@ -96,6 +96,7 @@ def attempted(state: State, name: str, to: str, word: str) -> State:
     if word not in BEGUN:
         shut = "" if socket.kind == "tcp" and socket.phase == "refused" else socket.shut
         failed = socket._replace(phase="unconnected", history="failed", error="", peer="", shut=shut)
+        failed = stale(failed) if word == "ECONNREFUSED" else failed
         return state if socket.stuck else state.put(name, failed)
     if target == ELSEWHERE:
         return lost(state, name)
