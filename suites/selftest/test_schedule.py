@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from fixtures import check
-from fixtures.targets import Target
-from specs import baseline, pages
-from specs.model import Bug, Case, Check, Deviation, Given, Place, Profile, SpecError, Step
-from suites import schedule
+from fixtures.targets import Session, Target
+from specs import baseline, load, pages
+from specs.model import Bug, Case, Check, Deviation, Given, Place, Profile, SpecError, Step, Transcript
+from suites import engine, schedule
 from suites.schedule import PENDING, Schedule, Turn
 
 WAIT_S = 30.0  # for what another thread does in milliseconds
@@ -302,23 +302,40 @@ def test_what_ended_the_play_of_a_target_is_handed_to_all_that_wait(make: Make) 
     assert one.futures[turns[1].key].result() == record()
 
 
-def test_a_schedule_that_is_closed_plays_no_more(make: Make) -> None:
+def test_the_rest_of_a_scenario_that_went_wrong_is_not_moved_beside(make: Make) -> None:
+    owns: list[bool] = []
+
+    def play(case: Case, _session: object, _clauses: object, _profile: object, own: bool) -> Any:
+        owns.append(own)
+        raise MemoryError
+
+    one = make(play=play)
+    turns = [Turn(case("same", variant=str(number)), "toy", slow=False) for number in range(2)]
+    one.submit(turns)
+    for turn in turns:
+        with pytest.raises(MemoryError):
+            one.result(turn.case, "toy")
+    assert owns == [False, False]
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_schedule_that_is_closed_plays_no_more(make: Make, slow: bool) -> None:
     """The case that is being played ends; the next one does not begin."""
     begun, closing = threading.Event(), threading.Event()
-    started: list[str] = []
+    started, in_time = list[str](), list[bool]()
 
     def play(case: Case, *_: object) -> Any:
         started.append(case.scenario)
         begun.set()
-        assert closing.wait(WAIT_S)
+        in_time.append(closing.wait(WAIT_S))
         return record()
 
-    one = make(play=play)
+    one = make(target("toy", agents=1), play=play)
     one.sessions["toy"].close = closing.set  # type: ignore[method-assign]
-    one.submit([Turn(case(name), "toy", slow=False) for name in ("a", "b")])
+    one.submit([Turn(case(name), "toy", slow=slow) for name in ("a", "b")])
     assert begun.wait(WAIT_S)
     one.close()
-    assert (started, one.waiting()) == (["a"], 1)
+    assert (started, in_time, one.waiting()) == (["a"], [True], 1)
     assert one.pool._shutdown
     assert all(pool._shutdown for pool in one.slow_pools.values())
 
@@ -335,6 +352,20 @@ def test_every_session_is_closed_though_another_cannot_be(make: Make) -> None:
         one.close()
     assert sorted(closed) == ["a", "c"]
     one.sessions.clear()
+
+
+def test_a_case_is_played_on_an_agent_that_others_use_unless_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    owns: list[bool] = []
+
+    def play(_case: Case, _session: object, own: bool, _foreseen: object) -> Transcript:
+        owns.append(own)
+        return Transcript(ended=("unsupported", "none"))
+
+    monkeypatch.setattr(engine, "play", play)
+    page = Profile("toy", ("toy",), ())
+    for own in ([], [True]):
+        schedule.play(case("a", expects="illumos.EISCONN"), Session(target("toy")), load.clauses(), page, *own)
+    assert owns == [False, True]
 
 
 def test_a_turn_is_slow_as_its_case_waits(make: Make) -> None:
