@@ -96,7 +96,7 @@ def attempted(state: State, name: str, to: str, word: str) -> State:
     if word not in BEGUN:
         shut = "" if socket.kind == "tcp" and socket.phase == "refused" else socket.shut
         failed = socket._replace(phase="unconnected", history="failed", error="", peer="", shut=shut)
-        failed = stale(failed) if word == "ECONNREFUSED" else failed
+        failed = stale(failed) if socket.phase == "unconnected" and word == "ECONNREFUSED" else failed
         return state if socket.stuck else state.put(name, failed)
     if target == ELSEWHERE:
         return lost(state, name)
