@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from reports.common.wording import visible
+from specs.model import Step
 
 HERE = Path(__file__).parent
 FIXTURES = HERE.parent.parent / "fixtures"
@@ -169,6 +170,11 @@ class Spelling:
             return made
         number = scope if scope in OTHER_SCOPES else 'if_nametoindex("link0")'
         return f"in_scope({number}, {made})"
+
+
+def attempt_name(step: Step) -> str:
+    """What the variable is called after that holds how the call ended that a step follows."""
+    return f"{step.name}-attempt" if step.follows == "connect" else f"{step.name}-{step.follows}-attempt"
 
 
 def variable(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from reports.common.aggregate import Clauses
 from reports.common.wording import visible
-from reports.reproducer.c_expr import HERE, READY, declared, literal
+from reports.reproducer.c_expr import HERE, READY, attempt_name, declared, literal
 from reports.reproducer.minimal_expr import Held, PlainSpelling
 from reports.reproducer.statements import Request
 from specs.model import BOUNDS, Allowed, Case, Check, Entry, Transcript, seconds_of
@@ -120,7 +120,7 @@ class Statements:
         self.cited: dict[str, None] = {}
         self.entries = self.needed(until)
         self.judges = any(map(self.counted, self.entries))
-        self.attempts = {at: self.spelling.unique(f"{step.name}-attempt") for index, step in enumerate(case.steps)
+        self.attempts = {at: self.spelling.unique(attempt_name(step)) for index, step in enumerate(case.steps)
                          if step.after and (at := case.attempt(index)) is not None
                          and (made := transcript.of_step(index)) in self.entries and made and self.counted(made)}
         for index, entry in enumerate(self.entries):
@@ -206,7 +206,8 @@ class Statements:
 
     def is_needless(self, index: int, entry: Entry, keeps: bool) -> bool:
         """A name that nothing depends on, or that is known since bind(), unless a later call takes its length."""
-        if any("namelen=returned" in other.request for other in self.entries[index + 1:]):
+        has_length = any("namelen=returned" in other.request for other in self.entries[index + 1:])
+        if has_length or entry.step in self.attempts:
             return False
         is_name = entry.verb in ("getsockname", "getpeername") and not self.counted(entry) and self.judges
         return is_name and (not keeps or entry.observed.get("name", "") in self.spelling.held)

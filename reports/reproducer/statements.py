@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from reports.common.aggregate import Clauses
-from reports.reproducer.c_expr import READY, Spelling, comment, literal, variable
+from reports.reproducer.c_expr import READY, Spelling, attempt_name, comment, literal, variable
 from specs.model import BOUNDS, Allowed, Case, Check, Entry, Transcript, seconds_of
 from specs.outcomes import LOOPBACK, WILDCARD, is_errno, own_name
 from specs.reached import only_observed
@@ -87,7 +87,7 @@ class Calls:
         self.lines: list[str] = []
         self.macros: set[str] = set()
         self.needs_folder = False
-        self.attempts = {at: variable(f"{step.name}-attempt") for index, step in enumerate(case.steps)
+        self.attempts = {at: variable(attempt_name(step)) for index, step in enumerate(case.steps)
                          if step.after and (at := case.attempt(index)) is not None and transcript.of_step(at)}
         self.last: dict[tuple[str, str], str] = {}  # verb and socket -> the variable of the address that came last
         given = ""
