@@ -33,6 +33,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from fixtures import kept
+
 ROOT = Path(__file__).parents[2]
 LISTED = Path(__file__).with_name("mutants.toml")
 AIM = 95  # per cent
@@ -318,6 +320,7 @@ def forked(function: Callable[[], bool], limit: int = 0) -> int:
 
 def survives(mutant: Mutant, items: Sequence[pytest.Item], anew: bool) -> bool:
     """Whether no test fails. anew: the mutant shows when its module is loaded; it cannot be put in place later."""
+    kept.ROOT = Path(os.devnull)  # what a mutant makes is not kept: by the files on disk it would be what they make
     if anew or not put(mutant):
         import_anew(mutant)
         return pytest.main(["-x", *options(mutant.module)]) == 0

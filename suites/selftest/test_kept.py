@@ -89,6 +89,11 @@ def test_nothing_is_kept_of_what_is_wrong(file: Path) -> None:
             kept.kept(file, lambda: 1 // 0)
 
 
+def test_nothing_is_kept_of_a_file_that_is_not_there(file: Path) -> None:
+    absent = file.with_stem("absent")
+    assert [kept.kept(absent, read(file)), kept.kept(absent, again)] == ["1", "made again"]
+
+
 def test_nothing_is_kept_outside_the_suite(file: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     outside = tmp_path_factory.mktemp("outside") / "mine.yaml"
     outside.write_text("1")
