@@ -19,12 +19,22 @@ from typing import Any
 import pytest
 
 import fixtures.lab
-from fixtures.lab import DEVICES, NAMESPACES, NETWORKS, Lab, end, enter, following, unreachable, with_checksum
+from fixtures.lab import (
+    DEVICES,
+    NAMESPACES,
+    NETWORKS,
+    UNPRIVILEGED,
+    Lab,
+    end,
+    enter,
+    following,
+    unreachable,
+    with_checksum,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAB = PROJECT / "fixtures" / "lab.py"
 SERVE = [sys.executable, str(LAB), "serve"]
-UNPRIVILEGED = 65534  # the overflow user
 TIMEOUT_S = 30
 
 # Connects to every address it is given, all at once, and prints how each attempt ended.
@@ -314,10 +324,12 @@ def test_no_device_is_seen_that_agents_do_not_need(lab: Lab) -> None:
 def test_what_is_in_tmp_is_seen_inside_and_kept(lab: Lab) -> None:
     """The suite can be there, and programs of targets."""
     with tempfile.NamedTemporaryFile(dir="/tmp") as file:
+        Path(file.name).chmod(0o666)
         file.write(b"outside")
         file.flush()
-        seen = output([*enter(lab.namespaces["default"]), "sh", "-c", 'cat "$1"; rm "$1"', "sh", file.name])
-        assert (seen, Path(file.name).read_text()) == ("outside", "outside")
+        change = 'cat "$1"; printf inside > "$1"; cat "$1"'
+        seen = output([*enter(lab.namespaces["default"]), "sh", "-c", change, "sh", file.name])
+        assert (seen, Path(file.name).read_text()) == ("outsideinside", "outside")
 
 
 def test_the_host_keeps_its_links_routes_and_mounts() -> None:
@@ -358,6 +370,49 @@ def test_a_process_inside_sees_none_outside(lab: Lab) -> None:
 def test_a_process_inside_cannot_end_the_laboratory_by_its_first_process(lab: Lab, name: str) -> None:
     output([*enter(lab.namespaces["default"]), "sh", "-c", f"kill -{name} 1"])
     assert output([*enter(lab.namespaces["default"]), "cat", "/proc/1/cmdline"])
+
+
+# --- agents of root -----------------------------------------------------------------------------------------
+
+MOUNTS = subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+as_root = pytest.mark.skipif(not MOUNTS, reason="only a user who may mount, as root, can give way to another")
+
+
+def user_and_group(lab: Lab) -> list[str]:
+    """Who user and group id 0 inside are outside."""
+    maps = [Path(f"/proc/{lab.namespaces['default']}/{kind}_map").read_text().split() for kind in ("uid", "gid")]
+    assert [(first, number) for first, _, number in maps] == [("0", "1")] * 2
+    return [outside for _, outside, _ in maps]
+
+
+@as_root
+def test_an_agent_of_root_reads_nothing_that_is_roots(lab: Lab) -> None:
+    assert user_and_group(lab) == [str(UNPRIVILEGED)] * 2
+    status = status_inside(lab)
+    assert [status[name].split() for name in ("Uid", "Gid", "Groups")] == [["0"] * 4, ["0"] * 4, []]
+    refused = subprocess.run([*enter(lab.namespaces["default"]), "env", "LC_ALL=C", "cat", "/etc/shadow"],
+                             stderr=subprocess.PIPE, text=True, check=False)
+    assert refused.stderr == "cat: /etc/shadow: Permission denied\n"
+
+
+@as_root
+def test_in_a_directory_of_roots_an_agent_sees_only_what_it_needs(tmp_path: Path) -> None:
+    agent, secret = tmp_path / "agent", tmp_path / "secret"
+    for file in (agent, secret):
+        file.write_text(file.name)
+    tmp_path.chmod(0o700)
+    with Lab(needs=[agent]) as lab:
+        look = [*enter(lab.namespaces["default"]), "sh", "-c", 'ls "$1"; cat "$1"/*', "sh", str(tmp_path)]
+        assert output(look) == "agent\nagent"
+    assert secret.read_text() == "secret"
+
+
+@as_root
+def test_an_agent_that_only_root_may_read_is_roots(tmp_path: Path) -> None:
+    agent = tmp_path / "agent"
+    agent.touch(0o600)
+    with Lab(needs=[agent]) as lab:
+        assert user_and_group(lab) == ["0", "0"]
 
 
 # --- nothing is left behind ---------------------------------------------------------------------------------

@@ -118,3 +118,11 @@ def test_without_a_compiler_native_is_played_by_the_agent_in_python(command: str
 @pytest.mark.skipif(not programs.find_compiler(), reason="no C compiler")
 def test_native_is_played_by_the_agent_in_c() -> None:
     assert said(Target.of("native", ENTRY).command("default")).startswith("hello protocol=3 agent=c-posix-")
+
+
+def test_files_of_a_target_are_those_that_its_command_and_its_environment_name(tmp_path: Path) -> None:
+    library = tmp_path / "layer.so"
+    library.touch()
+    entry = {**ENTRY, "start": ["env", f"LD_PRELOAD={library}", "{agent}", "/none/such", "--set=a/b"], "fallback": [],
+             "environment": {"LAYER": str(tmp_path), "WORD": "word"}}
+    assert Target.of("layered", entry).files() == [library, programs.AGENT, tmp_path]
