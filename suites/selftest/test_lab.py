@@ -269,7 +269,7 @@ def test_the_raw_namespace_alone_has_raw_sockets(lab: Lab) -> None:
 
 @pytest.mark.skipif(not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="/dev/net/tun cannot be read and written")
 def test_an_agent_takes_a_link_that_is_there_and_makes_none() -> None:
-    with Lab(wires=True) as lab:
+    with Lab(linked=True) as lab:
         taken = [*enter(lab.namespaces["default"]), sys.executable, "-c", TAKE, "wire0", "wire3", "wire0", "other0"]
         assert output(taken).split() == ["ok", "ok", "EBUSY", "EPERM"]
 
