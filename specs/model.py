@@ -184,10 +184,17 @@ class Case:
             return found
         return next((at for at in range(found, index) if (self.steps[at].verb, self.steps[at].name) == join), None)
 
+    def waiter(self, index: int) -> Step | None:
+        """The call that a step waits in, which is made on the thread that it joins, or is its own; none on a thread."""
+        step = self.steps[index]
+        if step.verb == "pthread_join":
+            return next((one for one in self.steps[:index] if one.operands.get("thread") == step.name), None)
+        return None if "thread" in step.operands else step
+
     def awaited(self, index: int) -> list[int]:
         """The connect() steps before a step, by their index, for which it waits: accept() of clients, epoll_wait()."""
-        step, before = self.steps[index], self.steps[:index]
-        if "timeout" in step.operands:
+        step, before = self.waiter(index), self.steps[:index]
+        if step is None or "timeout" in step.operands:
             return []
         watched = {one.name for one in before if one.verb == "epoll_ctl" and one.operands["as"] == step.name}
         return [at for at, one in enumerate(before) if one.verb == "connect" and (

@@ -84,8 +84,9 @@ class Play:
     def stop_if_in_vain(self, index: int, step: Step) -> None:
         """Stop before a call that waits for what nothing can bring any more: every connect() that would has failed."""
         made = [entry for at in self.case.awaited(index) if (entry := self.transcript.of_step(at))]
-        if made and all(entry.failed for entry in made):
-            look = self.fixture_call("poll", world.line("poll", step.name, events="POLLIN", timeout=0))
+        waiter = self.case.waiter(index)
+        if made and waiter and all(entry.failed for entry in made):
+            look = self.fixture_call("poll", world.line("poll", waiter.name, events="POLLIN", timeout=0))
             if not look.fields.get("revents"):
                 raise Unresolved(f"{step.text} is not called, because no connect() before it succeeds")
 

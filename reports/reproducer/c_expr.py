@@ -111,6 +111,10 @@ class Spelling:
     def size(self, word: str) -> str:
         return str(len(unquote_to_bytes(word)))
 
+    def message(self, word: str) -> str:
+        """Data as the bytes of an address, which a thread keeps."""
+        return self.address("bytes:" + unquote_to_bytes(word).hex())
+
     def library(self, word: str) -> str:
         return literal(f"lib{word}.so.1")
 

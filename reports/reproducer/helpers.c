@@ -238,9 +238,18 @@ static void show_crowd(void) {
         show("others", text);
 }
 
+static const CallThread *joined; /* whose outcome is shown */
 static void show_joined(const CallThread *caller) {
+    joined = caller;
     if (caller->waiting.show)
         caller->waiting.show(value);
+}
+
+/* What was received on a thread. */
+static void show_received(int size) {
+    static char text[3 * BYTES + 8];
+    quote(text, sizeof text, joined->to.raw.bytes, size < 0 ? 0 : (size_t)size, "/");
+    show("data", text);
 }
 
 /* What waits on its thread does so when this returns. */

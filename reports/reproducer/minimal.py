@@ -23,7 +23,8 @@ PARAGRAPHS = (*"\n\n".join([DEFAULTS, CALLS]).split("\n\n"), *HELPERS)
 LEFT_OUT: Mapping[str, str] = {
     "^declare ": "its calls are made by a C compiler", " SO_BINDTODEVICE ": "its device is one of the laboratory",
     " memory=": "its address is in memory of its own",
-    "^(poll|wait|epoll_wait) .* thread=": "it waits on a thread", " size=": "its buffer is of another size",
+    "^(poll|wait|epoll_wait|accept|send|recv) .* thread=": "it waits on a thread",
+    " size=": "its buffer is of another size",
     " unix:/(mnt|media|srv|opt)/": "its path is one of the laboratory"}
 VARIABLES: Mapping[str, str] = {
     "took": "double began, took;", "polled": "struct pollfd polled;", "data": "char data[2048];",

@@ -223,6 +223,23 @@ pthread_join waits                                    ok revents=POLLIN
 epoll_wait once timeout=0                             ok revents=
 recvfrom client                                       ok data=xy name=.+
 recvfrom client flags=MSG_DONTWAIT                    EAGAIN
+recv client size=3 thread=receives                    ok
+send accepted data=x%20yz thread=sends                ok
+pthread_join receives                                 ok data=x%20y
+pthread_join sends                                    ok
+recv client                                           ok data=z
+recv client flags=MSG_DONTWAIT thread=receives        ok
+pthread_join receives                                 EAGAIN
+send server data=a thread=sends                       ok
+pthread_join sends                                    ENOTCONN|EPIPE
+accept server late size=16 thread=accepts             error accept: .+
+accept server late thread=accepts                     ok
+socket more AF_INET SOCK_STREAM                       ok
+connect more inet:127.0.0.1:SERVER                    ok
+pthread_join accepts                                  ok
+getpeername late                                      ok name=inet:127.0.0.1:[0-9]+
+accept client never thread=accepts                    ok
+pthread_join accepts                                  EINVAL
 shutdown client SHUT_WR                               ok
 shutdown server SHUT_UP                               unsupported .+
 recv accepted                                         ok data=

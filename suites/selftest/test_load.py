@@ -644,6 +644,11 @@ def test_a_call_waits_for_the_attempts_before_it(files: Files) -> None:
         "{epoll_wait: watcher}", "{epoll_wait: watcher, timeout: 0}", "{accept: peer, as: accepted}",
         "{poll: client, events: [POLLOUT], expect: ok}")[0]
     assert [steps.awaited(index) for index in range(len(steps.steps))] == [[], [], [], [2], [], [2], []]
+    steps = files.steps(
+        SOCKET, "{accept: peer, as: accepted, thread: sleeper}", "{connect: client, to: peer}",
+        "{pthread_join: sleeper, expect: ok}", "{accept: peer, as: another, thread: late}")[0]
+    assert [steps.awaited(index) for index in range(len(steps.steps))] == [[], [], [], [2], []]
+    assert [one and one.name for one in map(steps.waiter, range(1, 5))] == [None, "client", "peer", None]
 
 
 def test_nearest_clause_wins(files: Files) -> None:
