@@ -243,8 +243,8 @@ def gave(key: str, wanted: Any) -> str:
 
 
 def returns(request: Request) -> str:
-    """How the value of a call that succeeds compares."""
-    return request.written(request.verb.success)
+    """How the value of a call that succeeds compares; on a thread, that of its start."""
+    return "== 0" if "thread" in request.operands else request.written(request.verb.success)
 
 
 def reached(request: Request) -> str:
