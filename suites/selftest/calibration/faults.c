@@ -196,6 +196,13 @@ static int is_elsewhere(const Call *call) {
 }
 static int is_waiting(const Call *call) { return call->timeout != 0; }
 static int is_polling(const Call *call) { return call->timeout == 0; }
+
+/* Whether the call, if it blocks, will sleep. */
+static int is_idle(const Call *call) {
+    struct pollfd entry = {call->fd, POLLIN, 0};
+    return REAL(poll)(&entry, 1, 0) == 0;
+}
+
 static int is_seldom(const Call *call) {
     static int calls;
     (void)call;
@@ -205,6 +212,7 @@ static int is_seldom(const Call *call) {
 static int succeeded(const Call *call) { return call->value != -1; }
 static int is_set(const Call *call) { return call->value == 0 && call->option && *call->option; }
 static int has_failed_now(const Call *call) { return call->value == -1; }
+static int is_end(const Call *call) { return call->value == 0; }
 
 static const struct Condition {
     const char *name;
@@ -225,8 +233,10 @@ static const struct Condition {
     {"bad", is_bad, 0}, {"mapped", is_mapped, 0}, {"abstract", is_abstract, 0}, /* an address */
     {"mptcp", is_mptcp, 0}, {"udplite", is_udplite, 0}, {"icmp", is_icmp, 0}, /* a protocol of the socket */
     {"waiting", is_waiting, 0}, {"polling", is_polling, 0}, /* a timeout other than 0, of 0 */
+    {"idle", is_idle, 0},                                   /* there is nothing to read or accept yet */
     {"seldom", is_seldom, 0},                               /* one call in seven */
     {"ok", succeeded, 1}, {"error", has_failed_now, 1}, {"set", is_set, 1}, /* an option other than 0 */
+    {"end", is_end, 1}, /* of data: 0 bytes */
 };
 enum { CONDITION_COUNT = sizeof CONDITIONS / sizeof *CONDITIONS };
 
@@ -470,7 +480,7 @@ static const struct Action {
     void (*before)(Call *), (*after)(Call *);
 } ACTIONS[] = {
     {"gives", NULL, give}, {"skips", skip, NULL}, /* made and not reported, or not made: ok, an errno, a number */
-    {"is-made-twice", make_twice, NULL}, {"hangs", hang, NULL}, {"waits", wait_before, NULL}, {"crashes", crash, NULL},
+    {"is-made-twice", make_twice, NULL}, {"hangs", hang, NULL}, {"sleeps-on", NULL, hang}, {"waits", wait_before, NULL}, {"crashes", crash, NULL},
     {"blocks", block, NULL}, {"does-not-wait", hurry, NULL}, /* whether or not the socket is non-blocking */
     {"waits-at-most", hurry, wait_for_attempt},              /* so many milliseconds */
     {"restarts", NULL, NULL},                                /* after EINTR; see gave() */
@@ -633,8 +643,11 @@ int listen(int fd, int backlog) {
 }
 
 int accept(int fd, struct sockaddr *from, socklen_t *length) {
-    Call call = {.name = "accept", .fd = fd, .from = from, .from_length = length};
-    LAY(call, REAL(accept)(fd, from, length));
+    struct sockaddr_storage name; /* for an action, where the caller wants none */
+    socklen_t size = sizeof name;
+    Call call = {.name = "accept", .fd = fd, .from = from ? from : (struct sockaddr *)&name};
+    call.from_length = length ? length : &size;
+    LAY(call, REAL(accept)(fd, call.from, call.from_length));
     forget((int)call.value);
     return (int)call.value;
 }
