@@ -75,7 +75,7 @@ def destination(state: State, name: str, to: str) -> str:
     elsewhere: a socket that has no address of its own, so that its name leads to none that the machine knows.
     """
     other = state.get(to)
-    if to in ("unspec", CLOSED, FULL):
+    if to in ("unspec", CLOSED) or (to == FULL and FULL not in state):  # it is a socket once a race has changed it
         return to
     if other.phase == LOST or (other.phase != CLOSED and other.bound not in ("own", "chosen")):
         return ELSEWHERE

@@ -45,12 +45,14 @@ def departures(played: Played, answers: Answers) -> set[str]:
 
 
 def test_rows_speak_of_clauses_kinds_and_states_that_there_are() -> None:
+    """Rows of calls that wait are of races, which test_races.py has by hand: nothing is recorded of them."""
     recorded = {rule for path in ANSWERS.glob("*.json") for rule in json.loads(path.read_text(encoding="utf-8"))}
     used = {traits.row_of(rule) for rule in recorded}
     for row in traits.table():
         assert row.requires.keys() <= clauses().keys(), row.rule
         assert {kind for cell in row.requires.values() for kind in cell} <= {"", *KINDS.values()}, row.rule
-        assert row.rule in used, f"{row.rule}: no walk has come there, or another row takes all that it matches"
+        is_of_races = row.rule.startswith(("join/", "return/"))
+        assert row.rule in used or is_of_races, f"{row.rule}: no walk has come there, or another row takes all of it"
 
 
 @pytest.mark.parametrize("path", sorted(ANSWERS.glob("*.json")), ids=lambda path: path.stem)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from fixtures import targets
 from fixtures.targets import Session
-from specs import load
-from specs.machine.races import unexplained
+from specs import load, pages
+from specs.machine import races as machine
+from specs.machine.races import Call
 from specs.machine.traits import Answers
-from specs.model import Case, Entry, Transcript
+from specs.model import Case, Entry, Profile, Step, Transcript
 from suites import engine
 from suites.selftest.house import clauses
 from suites.walks import findings, races
@@ -29,6 +30,11 @@ ENDS = [observed("pthread_join", thread) for thread in races.THREADS]
 @pytest.fixture(scope="module")
 def answers() -> Answers:
     return Answers(clauses(), LINUX, LINUX)
+
+
+def unexplained(case: Case, played: Transcript, answers: Answers, platform: str = "linux") -> Call | None:
+    profile: Profile = pages.profile(platform, clauses())
+    return machine.unexplained(case, played, answers, profile)
 
 
 @pytest.fixture(scope="module")
@@ -80,18 +86,124 @@ def replace_ret(entry: Entry, ret: str) -> Entry:
     return entry._replace(observed={**entry.observed, "ret": ret})
 
 
+# --- a call that waits --------------------------------------------------------------------------------------
+
+FULL, SERVER, CLOSED = (observed("connect", "a", to=to, thread="one") for to in ("full", "server", "closed"))
+BLOCKING, CAUGHT = observed("socket", "a"), observed("sigaction", "SIGUSR1")
+SIGNAL = observed("pthread_kill", "one", signal="SIGUSR1")
+ALSO = [observed("connect", "a", to="full", thread="two"), observed("pthread_kill", "two", signal="SIGUSR1"), ENDS[1]]
+WAIT = [BLOCKING, CAUGHT, FULL, SIGNAL, ENDS[0]]
+SPACE = [BLOCKING, FULL, *races.SPACE, ENDS[0]]
+ASKS = observed("getsockopt", "a", option="SO_ERROR")
+HELD = [observed("socket", "a", nonblocking=True), observed("fork", "idle"), observed("close", "server"),
+        observed("connect", "a", to="server")]
+TWIN = [observed("socket", "a", nonblocking=True), observed("dup", "a", **{"as": "twin"}), observed("close", "a"),
+        observed("getpeername", "twin")]
+
+# Of a race: its domain, its calls, what some of them give; whether an order explains that.
+RACES_BY_HAND = {
+    "a signal ends the wait": ("AF_INET", WAIT, {"one": "EINTR"}, True),
+    "nothing has ended it": ("AF_INET", WAIT, {"one": "ok"}, False),
+    "no refusal has come": ("AF_INET", WAIT, {"one": "ECONNREFUSED"}, False),
+    "it has not waited": ("AF_INET", WAIT, {"one": "EINPROGRESS"}, False),
+    "no signal was sent": ("AF_INET", [BLOCKING, CAUGHT, FULL, ENDS[0]], {"one": "EINTR"}, False),
+    "the signal is not caught": ("AF_INET", [BLOCKING, FULL, SIGNAL, ENDS[0]], {"one": "EINTR"}, False),
+    "space has come": ("AF_INET", SPACE, {"one": "ok"}, True),
+    "space refuses nothing": ("AF_INET", SPACE, {"one": "ECONNREFUSED"}, False),
+    "space in a queue of AF_UNIX": ("AF_UNIX", SPACE, {"one": "ok"}, True),
+    "a queue of AF_UNIX that stays full": ("AF_UNIX", WAIT, {"one": "ok"}, False),
+    "a wait for such a queue ends": ("AF_UNIX", WAIT, {"one": "EINTR"}, True),
+    "a blocking socket does not have to try again": ("AF_UNIX", WAIT, {"one": "EAGAIN"}, False),
+    "a listener takes it": ("AF_INET", [BLOCKING, SERVER, ENDS[0]], {"one": "ok"}, True),
+    "a listener does not refuse": ("AF_INET", [BLOCKING, SERVER, ENDS[0]], {"one": "ECONNREFUSED"}, False),
+    "a refusal is reported": ("AF_INET", [BLOCKING, CLOSED, ENDS[0]], {"one": "ECONNREFUSED"}, True),
+    "a refusal is no success": ("AF_INET", [BLOCKING, CLOSED, ENDS[0]], {"one": "ok"}, False),
+    "SO_ERROR has it first": ("AF_INET", [BLOCKING, CLOSED, ASKS, ENDS[0]],
+                              {"a": "ECONNREFUSED", "one": "ECONNABORTED"}, True),
+    "a further call waits, too": ("AF_INET", [*WAIT[:3], ALSO[0], SIGNAL, ENDS[0], *ALSO[1:]],
+                                  {"one": "EINTR", "two": "EINTR"}, True),
+    "its descriptor is closed by then": ("AF_INET", [BLOCKING, FULL, observed("close", "a"), ENDS[0]],
+                                         {"one": "EBADF"}, True),
+    "its descriptor is open": ("AF_INET", [BLOCKING, FULL, *races.SPACE, ENDS[0]], {"one": "EBADF"}, False),
+    "a child has the listener": ("AF_UNIX", [*HELD, observed("waitpid", "idle")], {}, True),
+    "and then it has not": ("AF_UNIX", [*HELD[:3], observed("waitpid", "idle"), HELD[3]], {}, False),
+    "a copy keeps no other from its listener": ("AF_UNIX", [*HELD, observed("waitpid", "idle")],
+                                                {"a": "ECONNREFUSED"}, False),
+    "a further descriptor is of the same socket": ("AF_INET", TWIN, {"twin": "ENOTCONN"}, True),
+    "which has no peer": ("AF_INET", TWIN, {"twin": "ok"}, False),
+}
+
+
+@pytest.mark.parametrize("name", RACES_BY_HAND)
+def test_a_wait_is_explained_by_what_ends_it(name: str, answers: Answers) -> None:
+    domain, steps, given, explained = RACES_BY_HAND[name]
+    case = races.race(domain, "SOCK_STREAM", steps, "by-hand")
+    assert (unexplained(case, by_hand(case, given), answers) is None) == explained
+
+
+def by_hand(case: Case, given: Mapping[str, str]) -> Transcript:
+    """A transcript in which all but the last call of a name, or one that fails to make it, gives ok."""
+    last = {step.name: at for at, step in enumerate(case.steps)}
+    played = transcript(case, given)
+    entries = [one if one.step in last.values() else replace_ret(one, "ok") for one in played.entries]
+    entries = [one._replace(observed={**one.observed, **shown(one)}) for one in entries]
+    return replace(played, entries=entries, names={"server": "inet:127.0.0.1:1"})
+
+
+def shown(entry: Entry) -> Mapping[str, str]:
+    if entry.verb == "getsockopt":
+        return {"ret": "ok", "value": entry.observed["ret"]}
+    return {"name": "inet:127.0.0.1:1"} if entry.verb == "getpeername" else {}
+
+
+def test_a_further_call_does_not_wait_where_no_page_says_so() -> None:
+    """posix.EALREADY.blocking: what Linux' page declares is a departure elsewhere."""
+    domain, steps, given, _ = RACES_BY_HAND["a further call waits, too"]
+    case = races.race(domain, "SOCK_STREAM", steps, "by-hand")
+    illumos = Answers(clauses(), ("illumos",), ("illumos",))
+    assert unexplained(case, by_hand(case, given), illumos, "illumos")
+    assert not unexplained(case, by_hand(case, {**given, "two": "EALREADY"}), illumos, "illumos")
+
+
+def test_a_call_that_blocks_decides_nothing(answers: Answers) -> None:
+    case = races.race("AF_INET", "SOCK_STREAM", WAIT, "by-hand")
+    assert not unexplained(case, by_hand(case, {"one": "blocks"}), answers)
+
+
+# --- races that are drawn -----------------------------------------------------------------------------------
+
+
+def test_races_are_of_threads_and_children_and_shared_sockets() -> None:
+    """And each call that may wait is ended by a signal to its thread, or by space."""
+    drawn = [races.draw("0", at) for at in range(1000)]
+    assert {step.verb for case in drawn for step in case.steps} >= {"fork", "waitpid", "dup", "pthread_kill"}
+    for case in drawn:
+        is_blocking = any(step.verb == "socket" and not step.operands.get("nonblocking") for step in case.steps)
+        callers = [step for step in case.steps if {"thread", "process"} & step.operands.keys()]
+        ended = {step.name for step in case.steps if step.verb == "pthread_kill" and "times" not in step.operands}
+        for step in callers if is_blocking else ():
+            assert step.operands.get("thread") in ended or is_ended(case.steps, callers), case.id
+
+
+def is_ended(steps: Sequence[Step], callers: Sequence[Step]) -> bool:
+    """Whether no caller's attempt waits for space, or space is made."""
+    return all(one in steps for one in races.SPACE) or all(step.operands["to"] != "full" for step in callers)
+
+
 def test_races_of_this_machine_are_explained_and_an_altered_answer_is_not(session: Session, answers: Answers) -> None:
     if targets.platform_of(platform.system()) != "linux":
         pytest.skip("answers are recorded of Linux")
-    altered = whole = 0
+    altered = whole = waits = 0
     for case in (races.draw("0", at) for at in range(RACES)):
         played = engine.play(case, session)
+        waits += any(one.verb == "pthread_join" and one.observed["ret"] == "EINTR" for one in played.entries)
         whole += played.ended is None  # in some orders no connect() has succeeded, and accept() is not called
         assert not unexplained(case, played, answers), findings.text_of_calls(played)
         wrong = [replace_ret(one, "EINPROGRESS") if one.observed["ret"] in ("EALREADY", "EISCONN") else one
                  for one in played.entries]
         altered += bool(unexplained(case, replace(played, entries=wrong), answers))
     assert altered > RACES / 10
+    assert waits > RACES / 20
     assert whole > 0.9 * RACES
 
 

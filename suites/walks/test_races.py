@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from specs.machine.races import unexplained
+from specs.model import Case
 from suites.drawing import Drawn
 from suites.outcome import attach
 from suites.walks import findings, races
@@ -19,12 +20,16 @@ def test_races(drawn: Drawn, pytestconfig: pytest.Config) -> None:
     if not number:
         pytest.skip("races are played by --races N")
     walker = Walker(drawn)
-    answers = walker.explorer.answers
+    answers, profile = walker.explorer.answers, walker.explorer.profile
+
+    def shows(case: Case) -> bool:
+        return bool(unexplained(case, walker.play(case).transcript(), answers, profile))
+
     for case in (races.draw(seed, at) for at in range(number)):
         record = walker.play(case)
         walker.records += [record] if record.steps else []
-        if found := unexplained(case, record.transcript(), answers):
-            fewest = races.shortest(case, lambda one: bool(unexplained(one, walker.play(one).transcript(), answers)))
+        if found := unexplained(case, record.transcript(), answers, profile):
+            fewest = races.shortest(case, shows)
             fewest = replace(fewest, variant="finding")
             walker.records.append(walker.play(fewest))
             attach(drawn.item, walker.records)

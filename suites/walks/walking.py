@@ -199,13 +199,13 @@ def own_steps(case: Case) -> list[Step]:
 
 def is_playable(steps: Sequence[Step]) -> bool:
     """Whether each call is of a descriptor that is open: a closed one may have its number in use again."""
-    is_open = {SERVER, RECEIVER}
+    is_open = {SERVER, RECEIVER, FULL}
     for step in steps:
-        if step.verb == "socket":
+        if step.verb in ("socket", "fork", "sigaction"):
             is_open.add(step.name)
         elif step.name not in is_open:
             return False
-        is_open |= {str(step.operands[key]) for key in ("as", "thread") if key in step.operands}
+        is_open |= {str(step.operands[key]) for key in ("as", "thread", "process") if key in step.operands}
         if step.verb == "close":
             is_open.discard(step.name)
     return True
