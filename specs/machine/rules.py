@@ -22,6 +22,8 @@ BEGUN = ("ok", "EINPROGRESS")  # of connect()
 ATTEMPTS = ("unconnected", "refused")  # phases from which connect() makes an attempt
 UNUSED = {"stale": "dropped", "released": "dissolved"}  # after AF_UNSPEC, of an address that no connection has
 
+CROWDED = 8  # datagrams of AF_UNIX in a queue, from which on it may be full; Linux' takes 11 (net.unix.max_dgram_qlen)
+
 Then = Callable[[str], State]
 
 
@@ -49,6 +51,12 @@ def is_judged(rule: str) -> bool:
 def error_of(socket: Socket) -> tuple[str, ...]:
     """The detail of a rule in which a pending error counts; what is refused or failing has one by its name."""
     return ("error",) if socket.error and (socket.over or socket.phase == "listening") else ()
+
+
+def crowded(state: State, name: str) -> tuple[str, ...]:
+    """The detail of a rule in which space counts at the peer of a datagram socket of AF_UNIX."""
+    peer = state.get(state.get(name).peer)
+    return ("crowded",) if peer.kind == "unix-datagram" and len(peer.data + peer.coming) >= CROWDED else ()
 
 
 def lost(state: State, name: str) -> State:
@@ -234,7 +242,7 @@ def send(state: State, step: Step, socket: Socket) -> Move:
             return state.send(name, "reset").send(socket.end, "reset")  # what none can receive ends the connection
         return state.send(socket.end, message)
 
-    details = filter(None, (target, "shut-read" if is_deaf else "", *error_of(socket)))
+    details = filter(None, (target, "shut-read" if is_deaf else "", *crowded(state, name), *error_of(socket)))
     return Move("/".join(("send", socket.label, *details)), then)
 
 
@@ -301,7 +309,7 @@ def poll(state: State, step: Step, socket: Socket) -> Move:
     details = [word for word, holds in (("queued", socket.queue), ("readable", socket.data)) if holds]
     requested = step.operands.get("events")
     verb = "poll" if not isinstance(requested, str) and {*(requested or ())} == EVENTS else f"poll({requested})"
-    return Move("/".join([verb, socket.label, *details, *error_of(socket)]), lambda _: state)
+    return Move("/".join([verb, socket.label, *details, *crowded(state, step.name), *error_of(socket)]), lambda _: state)
 
 
 def name_of(verb: str) -> Callable[[State, Step, Socket], Move]:
