@@ -53,6 +53,11 @@ def error_of(socket: Socket) -> tuple[str, ...]:
     return ("error",) if socket.error and (socket.over or socket.phase == "listening") else ()
 
 
+def reports(socket: Socket, word: str) -> bool:
+    """Whether a call that fails has reported the pending error: of a refused attempt it may be the reset (lwIP)."""
+    return word == socket.error or (socket.phase == "refused" and word == "ECONNRESET")
+
+
 def crowded(state: State, name: str) -> tuple[str, ...]:
     """The detail of a rule in which space counts at the peer of a datagram socket of AF_UNIX."""
     peer = state.get(state.get(name).peer)
@@ -233,7 +238,7 @@ def send(state: State, step: Step, socket: Socket) -> Move:
             bound = again.get(socket.bound, socket.bound)
             if socket.kind == "unix-datagram" and (target, word) == (CLOSED, "ECONNREFUSED"):  # the peer is dropped
                 return state.change(name, phase="unconnected", history="disconnected", peer="")
-            return state.change(name, bound=bound, error="" if word == socket.error else socket.error)
+            return state.change(name, bound=bound, error="" if reports(socket, word) else socket.error)
         if target in ("receiver", "itself"):
             return state.send(socket.peer, message)
         if target == CLOSED:
@@ -251,7 +256,7 @@ def recv(state: State, step: Step, socket: Socket) -> Move:
         if word in ("data", "other"):
             whole = socket.kind in ("tcp", "unix")
             return state.change(step.name, data=() if whole else socket.data[1:])
-        return state.change(step.name, error="") if word == socket.error else state
+        return state.change(step.name, error="") if reports(socket, word) else state
 
     return Move("/".join(["recv", socket.label, *(["readable"] if socket.data else []), *error_of(socket)]), then)
 
@@ -289,7 +294,7 @@ def accept(state: State, step: Step, socket: Socket) -> Move:
 
     def then(word: str) -> State:
         if word != "ok":
-            return state
+            return state.change(step.name, error="") if reports(socket, word) else state
         if not socket.queue:
             return state.put(new, Socket(socket.kind, LOST))
         hidden, *rest = socket.queue
@@ -309,7 +314,8 @@ def poll(state: State, step: Step, socket: Socket) -> Move:
     details = [word for word, holds in (("queued", socket.queue), ("readable", socket.data)) if holds]
     requested = step.operands.get("events")
     verb = "poll" if not isinstance(requested, str) and {*(requested or ())} == EVENTS else f"poll({requested})"
-    return Move("/".join([verb, socket.label, *details, *crowded(state, step.name), *error_of(socket)]), lambda _: state)
+    details += [*crowded(state, step.name), *error_of(socket)]
+    return Move("/".join([verb, socket.label, *details]), lambda _: state)
 
 
 def name_of(verb: str) -> Callable[[State, Step, Socket], Move]:

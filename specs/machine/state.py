@@ -104,10 +104,16 @@ class State:
         return self.change(name, coming=self.get(name).coming + events)
 
     def arrivals(self) -> Iterator[State]:
-        """The states in which one socket's next event has arrived."""
+        """The states in which one socket's next event has arrived.
+
+        Data that none can receive any more may end the connection (Linux: tcp_rcv_state_process(), in FIN_WAIT).
+        """
         for name, socket in self.sockets:
             if socket.coming:
                 yield self.put(name, arrived(socket._replace(coming=socket.coming[1:]), socket.coming[0]))
+                if (socket.kind, socket.shut) == ("tcp", "rw") and socket.coming[0].startswith(DATA):
+                    after = self.put(name, arrived(socket._replace(coming=()), "reset"))
+                    yield after.send(socket.end, "reset") if socket.end != name else after
 
 
 def arrived(socket: Socket, event: str) -> Socket:
