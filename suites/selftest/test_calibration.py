@@ -19,10 +19,11 @@ import pytest
 from fixtures import programs, world
 from fixtures.lab import Lab
 from reports.common.results import read, write
+from specs.machine import rules
 from specs.model import Case
 from specs.record import stored
 from suites.selftest.calibration import __main__ as calibration
-from suites.selftest.calibration import faults, play, replay
+from suites.selftest.calibration import faults, play, replay, walks
 from suites.selftest.calibration.faults import VARIABLE, Fault, Layer
 from suites.selftest.calibration.play import Bench, Found, functions_of
 from suites.selftest.house import cases, clauses
@@ -137,6 +138,30 @@ def test_fault_is_laid_under_the_agent_in_python_too(tmp_path: Path, layer: Laye
     bench = Bench(Layer(tmp_path, python=True), lab, some)
     assert bench.measure() == []
     assert bench.try_(NAMED["connected-as-invalid[inet]"]).named == ["illumos.EISCONN"]
+
+
+# --- by random walks ----------------------------------------------------------------------------------------
+
+# With as many of the walks of a seed, which meet each of them.
+WALKED = ("refused-as-reset[inet]", "connected-as-success[inet]", "SO_ERROR-is-zero[inet6]", "recv-alters[inet6]",
+          "fcntl-ignored[inet]", "listen-connected[inet]", "is-made-twice[unix]", "dissolve-refused[inet]",
+          "shutdown-other-way[inet6]", "data-not-shown[poll-inet6]")
+SEED, NUMBER = "1", 100
+
+
+def test_walks_find_faults_and_wrong_rules(layer: Layer, lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """`python -m suites.selftest.calibration.walks` tries all."""
+    walked = walks.Walks(layer, lab, NUMBER, SEED)
+    assert walked.departures() == []
+    unmet = NAMED["sendto-ignores-address[inet]"]
+    assert walks.report(walked, [*(NAMED[name] for name in WALKED), unmet]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count(": walk ") == len(WALKED) + len(list(walks.wrong_rules(rules.MOVES)))
+    assert shown.endswith(f"within {NUMBER} walks; 1 left out\n")
+
+
+def test_names_of_what_walks_cannot_show_are_of_faults() -> None:
+    assert walks.BEYOND.keys() <= {*NAMED, *(name.partition("[")[0] for name in NAMED)}
 
 
 # --- recordings ---------------------------------------------------------------------------------------------
