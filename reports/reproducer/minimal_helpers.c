@@ -29,7 +29,7 @@ static void caught(int number) { (void)number; }
 /* connect() on a thread, which is given time to block in it. */
 struct call {
     pthread_t thread;
-    int fd, ruleset, value, error;
+    int fd, ruleset, refusal, value, error;
     const struct sockaddr *to;
     socklen_t length;
     volatile sig_atomic_t returned;
@@ -62,6 +62,21 @@ static int join(struct call *call) {
 static void *make_restricted(void *argument) {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     syscall(SYS_landlock_restrict_self, ((struct call *)argument)->ruleset, 0);
+    return make(argument);
+}
+
+/* Linux: a thread whose filter gives connect() an errno. */
+static void *make_filtered(void *argument) {
+    int error = ((struct call *)argument)->refusal;
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_connect, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {4, code};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
     return make(argument);
 }
 

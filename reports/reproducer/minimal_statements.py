@@ -30,6 +30,8 @@ FORMS: Mapping[str, str] = {
     "socketpair": "socketpair({domain:number}, {type:number}, 0, {peer:pair})",
     "connect landlock": "({thread:thread}.ruleset = landlock_ruleset({landlock:text})) < 0 || "
                         "start(&{thread:thread}, make_restricted, {name:fd}, {to:arguments})",
+    "connect seccomp": "({thread:thread}.refusal = {seccomp:number}, "
+                       "start(&{thread:thread}, make_filtered, {name:fd}, {to:arguments}))",
     "connect thread": "start(&{thread:thread}, make, {name:fd}, {to:arguments})",
     "connect-many": "connect_many({to:arguments}, {domain:number}, {type:number}, {threads:number}, {each:number})",
     "accept": "{as:new} = accept({name:fd}, {as:into})",

@@ -25,13 +25,14 @@ HEADERS = ("errno.h", "signal.h", "stdio.h", "stdlib.h", "string.h", "sys/socket
 HEADERS_OF = {
     "arpa/inet.h": "hton|ntoh|inet_", "ctype.h": "isalnum", "dlfcn.h": "dlopen", "err.h": r"errx?\b",
     "errno.h": r"errno\b|E[A-Z0-9]+\b", "fcntl.h": "open|fcntl|[FO]_[A-Z]", "ftw.h": "nftw",
+    "linux/filter.h": "BPF_STMT", "linux/seccomp.h": "SECCOMP_",
     "net/if.h": "if_nametoindex", "netinet/in.h": "sockaddr_in|IPPROTO_|IP_|IPV6_|IN6",
     "netinet/tcp.h": "TCP_", "poll.h": "poll|POLL", "port.h": "port_create", "pthread.h": "pthread_",
     "signal.h": "SIG|sig|pthread_kill", "stddef.h": "offsetof", "stdint.h": "uint64_t", "stdio.h": "printf|puts",
     "stdlib.h": "exit|mkdtemp", "string.h": "str|mem", "sys/devpoll.h": "dvpoll", "sys/epoll.h": "epoll_",
     "sys/event.h": "kevent", "sys/ioctl.h": "ioctl", "sys/mman.h": "mmap", "sys/prctl.h": "prctl",
     "sys/select.h": "select", "sys/socket.h": "AF_|SO_|sockaddr", "sys/stat.h": "mkdir|mkfifo|chmod|nftw",
-    "sys/syscall.h": "syscall",
+    "sys/syscall.h": "syscall|SYS_",
     "sys/time.h": "timeval", "sys/types.h": "pid_t", "sys/uio.h": "iovec", "sys/un.h": "sockaddr_un",
     "sys/wait.h": "waitpid", "time.h": "clock_gettime|nanosleep",
     "unistd.h": r"alarm|chdir|close|pipe|symlink|syscall|unlink"}

@@ -313,6 +313,11 @@ pthread_join t                                        ok|EINTR
 pthread_join t                                        error pthread_join: .+
 connect threaded unspec: landlock=LANDLOCK_ACCESS_NET_CONNECT_TCP  error connect: .+
 connect threaded unspec: landlock=LANDLOCK_ALL thread=t  unsupported no LANDLOCK_ALL on this platform
+connect threaded unspec: seccomp=ENOSPC                 error connect: .+
+connect threaded unspec: seccomp=ENOSPC landlock=LANDLOCK_ALL thread=t  error connect: .+
+connect threaded unspec: seccomp=ENONE thread=t         unsupported .+
+connect threaded unspec: seccomp=ENOSPC thread=f        ok|unsupported no filter of system calls on this platform
+pthread_join f                                         ENOSPC|error pthread_join: no thread is named f
 dlsym connect c                                       ok|unsupported .+
 dlsym connect nothing                                 unsupported no libnothing on this platform
 jump                                                  error jump: no such verb; it is one of accept, .+

@@ -557,6 +557,11 @@ CONVERSATIONS = {
         connect c ipx:1 thread=t
         connect c null: thread=t
         pthread_join t
+        connect c <u> thread=t seccomp=ENOSPC
+        pthread_join t
+        connect c <u> thread=t seccomp=ENONE
+        connect c <u> seccomp=ENOSPC
+        connect c <u> thread=t seccomp=ENOSPC landlock=LANDLOCK_ACCESS_NET_CONNECT_TCP
         connect c <u> thread=one
         accept u accepted
         pthread_join one

@@ -288,6 +288,12 @@ def test_agent_takes_the_operands_of_the_table(verb: str) -> None:
         for key, one in (VERBS[verb].request or {}).items()]
 
 
+def test_agent_in_c_has_places_for_the_operands_of_every_verb() -> None:
+    places = re.search(r"PARAMETERS = ([0-9]+)", (ROOT / "fixtures" / "agent.c").read_text(encoding="utf-8"))
+    assert places
+    assert max(1 + len(verb.request or {}) for verb in VERBS.values()) <= int(places[1])
+
+
 def test_every_verb_is_used() -> None:
     used = {step.verb for case in cases() for step in case.steps}
     assert used == STEPS - REPLACED

@@ -539,16 +539,18 @@ def test_call_of_a_reproducer_is_that_of_the_agent_in_c() -> None:
     assert {name for name in called if name.startswith("wait_")} - shared == {"wait_devpoll"}
 
 
-def test_helpers_are_text_of_their_files() -> None:
+@pytest.mark.parametrize(("restricts", "helper"), [
+    ("landlock=LANDLOCK_ACCESS_NET_CONNECT_TCP", "run_restricted"), ("seccomp=EACCES", "run_filtered")])
+def test_helpers_are_text_of_their_files(restricts: str, helper: str) -> None:
     record = made(("socket c domain=AF_INET type=SOCK_STREAM", "ok", ""),
-                  ("connect c inet:127.0.0.1:1 thread=t landlock=LANDLOCK_ACCESS_NET_CONNECT_TCP", "ok", ""),
+                  (f"connect c inet:127.0.0.1:1 thread=t {restricts}", "ok", ""),
                   ("pthread_join t", "EACCES", "EACCES"))
     text = c_program(record, COLUMN, clauses(), profile("linux").manuals)
     head, _, helpers = text.partition("    return unnamed;\n}\n\n")
     pasted = helpers.partition("\n\n#ifndef MAIN")[0].split("\n\n")
     assert head
     assert [one for one in pasted if one not in map(str.strip, PARAGRAPHS)] == []
-    assert {"run_restricted", "run_call", "join_call"} < set(FUNCTION.findall(helpers))
+    assert {helper, "run_call", "join_call"} < set(FUNCTION.findall(helpers))
 
 
 def test_every_verb_of_the_agent_can_be_written() -> None:

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -100,7 +101,7 @@ static const Constant ERRORS[] = {
 static const Constant NUMBERS[] = {
     C(SO_ERROR), C(SO_BROADCAST), C(SO_LINGER), C(SO_REUSEADDR), C(SO_SNDTIMEO), C(SO_TYPE), C(SO_ACCEPTCONN),
     C(TCP_SYNCNT), C(TCP_USER_TIMEOUT), C(IPV6_V6ONLY), C(TCP_NODELAY), C(SO_MARK), C(SO_DONTROUTE), C(F_SETFL),
-    C(F_GETFL), C(FIONBIO), C(SHUT_RD), C(SHUT_WR), C(SHUT_RDWR), C(MSG_PEEK), C(POLLIN), {NULL, 0},
+    C(F_GETFL), C(FIONBIO), C(SHUT_RD), C(SHUT_WR), C(SHUT_RDWR), C(MSG_PEEK), C(POLLIN), C(PR_SET_SECCOMP), {NULL, 0},
 };
 static const Constant KINDS[] = {C(AF_INET), C(AF_INET6), C(AF_UNIX), C(SOCK_STREAM), C(SOCK_DGRAM), C(SOCK_SEQPACKET),
                                  C(SOCK_RAW), {NULL, 0}};
@@ -757,6 +758,19 @@ int dup2(int fd, int over) {
     LAY(call, REAL(dup2)(fd, over));
     if (call.value >= 0 && call.value < SOCKETS)
         sockets[call.value] = socket_of(fd);
+    return (int)call.value;
+}
+
+/* A filter that is none asks only whether there are filters. */
+int prctl(int option, ...) {
+    unsigned long more[4];
+    va_list rest;
+    va_start(rest, option);
+    for (int i = 0; i < 4; i++)
+        more[i] = va_arg(rest, unsigned long);
+    va_end(rest);
+    Call call = {.name = option == PR_SET_SECCOMP && !more[1] ? "" : "prctl", .fd = -1, .number = option};
+    LAY(call, REAL(prctl)(option, more[0], more[1], more[2], more[3]));
     return (int)call.value;
 }
 

@@ -32,7 +32,8 @@ FAILS = ("fails", "stale", "crashed")  # of a clause
 DEPARTS = (*FAILS, "deviates")  # of one that does not hold without the fault, and so is not what the fault breaks
 # The functions that an agent calls for a verb, where they are not the verb itself.
 FUNCTIONS: Mapping[str, frozenset[str]] = {
-    "pthread_join": frozenset({"connect", "accept", "send", "recv", "pthread_join"}), "connect-many": frozenset({"connect", "socket"})}
+    "pthread_join": frozenset({"connect", "accept", "send", "recv", "pthread_join", "prctl"}),
+    "connect-many": frozenset({"connect", "socket"})}
 
 
 class Played(NamedTuple):
