@@ -261,6 +261,8 @@ IMITATIONS = {
             "posix.blocking.waits: pthread_kill(*) = 0 {returned: yes}",
             "posix.blocking.waits: pthread_join(*) = -1 EINTR",
             "posix.poll.waits: pthread_kill(*) = 0 {returned: yes}",
+            "posix.accept.waits: pthread_kill(*) = 0 {returned: yes}",
+            "posix.recv.waits: pthread_kill(*) = 0 {returned: yes}",
             "illumos.nonblocking.POLLOUT: pthread_kill(*) = 0 {returned: yes}",
             "illumos.ENXIO: pthread_kill(*) = 0 {returned: yes}",
             "unsupported: a signal that is ignored interrupts connect() here, *")),
