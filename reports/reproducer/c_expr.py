@@ -129,10 +129,10 @@ class Spelling:
 
     # addresses
 
-    def arguments(self, address: str, claimed: str = "", family: str = "", port: str = "") -> str:
+    def arguments(self, address: str, claimed: str = "", family: str = "", port: str = "", sa_len: str = "") -> str:
         """The two arguments of a call that takes an address.
 
-        claimed: its length, or one of FORMS; that, family and port overwrite what the address says.
+        claimed: its length, or one of FORMS; that, family, port and sa_len overwrite what the address says.
         """
         if address in ("null:", "bad:"):
             pointer, length = ("NULL", "0") if address == "null:" else ("(struct sockaddr *)1", "16")
@@ -142,6 +142,8 @@ class Spelling:
             name = f"with_port({self.number(port)}, {name})"
         if family:
             name = f"with_family({self.number(family)}, {name})"
+        if sa_len:
+            name = f"with_sa_len({self.number(sa_len)}, {name})"
         if claimed in FORMS:
             name = FORMS[claimed].format(name, returned=(self.addresses or [""])[-1])
         if not claimed or claimed in FORMS:

@@ -104,7 +104,8 @@ class PlainSpelling(Spelling):
 
     # addresses
 
-    def arguments(self, address: str, claimed: str = "", family: str = "", port: str = "") -> str:
+    def arguments(self, address: str, claimed: str = "", family: str = "", port: str = "",
+                  sa_len: str = "") -> str:  # noqa: ARG002 - no minimal program has one
         if address in ("null:", "bad:"):
             return super().arguments(address, claimed)
         held = self.held.get(address) or self.made(address)

@@ -50,7 +50,7 @@ class Request:
         return form.format(**{key: Word(self, word) for key, word in words.items()})
 
     def arguments(self, address: str) -> str:
-        overwritten = (self.operands.get(key, "") for key in ("namelen", "sa_family", "port"))
+        overwritten = (self.operands.get(key, "") for key in ("namelen", "sa_family", "port", "sa_len"))
         return self.spelling.arguments(address, *overwritten)
 
     def receiver(self, name: str) -> str:

@@ -928,6 +928,18 @@ def test_sa_len_of_what_is_longer_than_it_can_say_is_its_largest(system: str) ->
     assert agent.LAYOUTS[system].encode("unix:" + "a" * 300)[:2] == b"\xff\x01"
 
 
+@pytest.mark.parametrize("system", agent.LAYOUTS)
+def test_sa_len_is_what_the_request_says(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "LAYOUT", agent.LAYOUTS[system])
+    with pytest.raises(agent.BadRequest, match="sa_len 256 does not fit a field of 8 bits"):
+        agent.Address("inet:127.0.0.1:80", sa_len="256")
+    if agent.LAYOUT.has_len:
+        assert agent.Address("inet:127.0.0.1:80", sa_len="7").pointer.raw[:3] == b"\7\2\0"
+    else:
+        with pytest.raises(agent.Unsupported, match="no sa_len on this platform"):
+            agent.Address("inet:127.0.0.1:80", sa_len="7")
+
+
 def test_mapped_addresses_are_read_and_written_without_help(monkeypatch: pytest.MonkeyPatch) -> None:
     pton, ntop = socket.inet_pton, socket.inet_ntop
     mapped = bytes(10) + b"\xff\xff\x7f\0\0\1"

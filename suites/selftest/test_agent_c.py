@@ -952,6 +952,17 @@ def test_a_family_that_the_field_cannot_hold_is_unsupported(bsd: Hand) -> None:
     bsd.do(f"connect c {server}")
 
 
+def test_sa_len_is_what_the_request_says(bsd: Hand, hand: Hand) -> None:
+    """The system refuses one that is not the length of the call."""
+    server = bsd.listener()
+    bsd.do("socket c AF_INET SOCK_STREAM")
+    assert [bsd.say(f"connect c {server} sa_len={length}") for length in (0, 255, 28)] == ["EFAULT"] * 3
+    assert bsd.say(f"connect c {server} sa_len=256") == "error connect: sa_len 256 does not fit a field of 8 bits"
+    bsd.do(f"connect c {server} sa_len=16")
+    hand.do("socket c AF_INET SOCK_STREAM")
+    assert hand.say("connect c inet:127.0.0.1:1 sa_len=16") == "unsupported no sa_len on this platform"
+
+
 def test_what_a_call_does_not_write_is_nothing_of_an_earlier_one(bsd: Hand) -> None:
     bsd.listener()
     assert bsd.say("getpeername server") == "ok name=inet:0.0.0.0:0"
