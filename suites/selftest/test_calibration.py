@@ -162,7 +162,7 @@ def test_walks_find_faults_and_wrong_rules(layer: Layer, lab: Lab, capsys: pytes
 
 
 def test_names_of_what_walks_cannot_show_are_of_faults() -> None:
-    assert walks.BEYOND.keys() <= {*NAMED, *(name.partition("[")[0] for name in NAMED)}
+    assert walks.UNSHOWN.keys() <= {*NAMED, *(name.partition("[")[0] for name in NAMED)}
 
 
 # --- recordings ---------------------------------------------------------------------------------------------

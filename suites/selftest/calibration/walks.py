@@ -3,7 +3,7 @@
 python -m suites.selftest.calibration.walks [FAULT…]: faults of faults.toml by their names or patterns of names; all
 without. Walks are played without a fault first. Of each fault those are then played that make the faulty call with the
 outcome that is faulty, until an answer departs; a fault that none of them meets is left out, and counted, as are those
-of BEYOND.
+of UNSHOWN.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WALKS = 500
 STILL = ("poll", "getsockname", "getpeername", "socket")
 
 # Faults, or entries of faults.toml, whose calls walks make, but not as the fault needs them.
-BEYOND = {
+UNSHOWN = {
     "bind-elsewhere": "a walk binds port 0 alone",
     "creation-flag-ignored": "F_SETFL makes its sockets non-blocking",
     "family-ignored": "its addresses are of its sockets' family",
@@ -85,7 +85,7 @@ class Walks:
         return [what for case, transcript in self.plain if (what := self.departure(case, transcript))]
 
     def try_(self, fault: Fault) -> Found:
-        if {fault.name, fault.name.partition("[")[0]} & BEYOND.keys():
+        if {fault.name, fault.name.partition("[")[0]} & UNSHOWN.keys():
             return Found(fault.name, 0)
         nothing = Judgement("recorded", {}, {}, "")
         meeting = [(at, case) for at, (case, transcript) in enumerate(self.plain, 1)
