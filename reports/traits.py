@@ -66,13 +66,18 @@ def walks(results: Results, column: Column) -> list[Record]:
             if case.startswith(WALKS) and column.label in records]
 
 
-def answered(records: Iterable[Record], answers: Answers) -> Seen:
-    """What calls answered, by the rule they fell under, where there is no doubt about that."""
+def answered(records: Iterable[Record], answers: Answers, doubtful: bool = False) -> Seen:
+    """What calls answered, by the rule they fell under, where there is no doubt about that.
+
+    doubtful: the first answer of a walk that departs counts too, under the rule by which a run reports it.
+    """
     seen: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for one in records:
+        first = doubtful
         for call in follow(one.case(), one.transcript(), answers):
-            if call.sure and is_judged(call.rule):
+            if (call.sure or (first and call.broken)) and is_judged(call.rule):
                 seen[call.rule, call.kind][call.word] += 1
+            first = first and not call.broken
     return seen
 
 
@@ -125,16 +130,18 @@ def not_used(every: Sequence[Transition], seen: Seen, stated: Collection[Transit
 def record(platform: str, results: Results, profile: Profile, clauses: Clauses, add: bool) -> None:
     """Write what a platform answers, one rule a line, so that a difference between versions is read line by line.
 
-    The walks are followed twice, by documents and what is inherited, then by what came of that, which leaves fewer
-    states possible. Of a state that no platform above has been in nothing is written: it is rare, and no difference.
+    The walks are followed by documents and what is inherited, then by what came of that, which leaves fewer states
+    possible; at last what departs still is written, whatever state it is of. Of a state that no platform above has been
+    in nothing is written: it is rare, and no difference.
     """
     if len(results.columns) != 1:
         raise Unreadable(f"--record takes one target; there are {', '.join(one.label for one in results.columns)}")
     played, above = walks(results, results.columns[0]), [one for one in profile.manuals if one != platform]
     inherited = Answers(clauses, profile.manuals, above)
     own = recorded(platform) if add else {}
-    for _ in range(2):
-        own = differing(answered(played, replace(inherited, own=own)), inherited, own if add else {})
+    for is_last in (False, False, True):
+        seen = answered(played, replace(inherited, own=own), doubtful=is_last)
+        own = differing(seen, inherited, own if add or is_last else {})
     (ANSWERS / f"{platform}.json").write_text(text(own), encoding="utf-8")
     print(f"{ANSWERS.name}/{platform}.json: {sum(map(len, own.values()))} answers of {len(own)} rules")
 
