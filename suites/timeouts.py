@@ -12,7 +12,7 @@ from specs.verbs import waiting_for
 
 LOADED_FACTOR = 5  # times the call timeout, for a call that is not expected to block, on a loaded machine
 TIMER_TIMEOUT_S = 200.0  # of a call that waits for a timer of the kernel; Linux gives a connection up after 127 s
-TIMER_OPTIONS = ("TCP_SYNCNT", "TCP_USER_TIMEOUT")  # they end an attempt that is never answered
+TIMER_OPTIONS = ("TCP_SYNCNT", "TCP_USER_TIMEOUT", "SO_KEEPALIVE")  # they end what is never answered
 
 
 class Timeouts(NamedTuple):

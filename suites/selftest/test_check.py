@@ -12,7 +12,7 @@ import pytest
 from fixtures import check, targets
 from fixtures.checked import Checked, Pacer, Queue
 from fixtures.targets import Session, Target
-from fixtures.world import Environment, Unresolved, Unsupported, full_queue
+from fixtures.world import GATES, Environment, Unresolved, Unsupported, full_queue
 from specs import load
 from specs.foresee import Foreseen
 from suites import check as command
@@ -43,7 +43,7 @@ class Kernel:
             return Answer("ok", {"name": f"inet:{name}:1"})
         if verb == "listen":
             self.backlogs[name], self.queued[name] = int(rest[0]), 0
-        if verb == "setsockopt" and rest[0] in check.GATES.values():
+        if verb == "setsockopt" and rest[0] in GATES.values():
             if not self.gate:
                 return Answer("unsupported", reason=f"no {rest[0]} on this platform")
             self.gated.add(name)

@@ -220,6 +220,14 @@ WAYS = (
     Way("socket-in state=fresh", "listener peer; stream it; nonblocking it"),
     Way("socket-in state=bound", "listener peer; bound it; nonblocking it", "inet:127.0.0.1:4711"),
     Way("socket-in state=established", "established-at peer; nonblocking it"),
+    Way("socket-in state=cut-off",
+        "listener peer; stream it; connect it inet:127.0.0.1:4711; accept peer it-accepted; "
+        "setsockopt it-accepted IP_MINTTL value=255; stream it-cut-off; connect it-cut-off inet:127.0.0.1:4711; "
+        "accept peer it-cut-off-accepted; setsockopt it-cut-off-accepted IP_MINTTL value=255; stream it-other; "
+        "connect it-other inet:127.0.0.1:4711; accept peer it-other-accepted; send it-cut-off noise; "
+        "send it-other noise; poll it-other-accepted events=POLLIN; "
+        "poll it-cut-off-accepted events=POLLIN timeout=0; nonblocking it",
+        answers={"poll it-cut-off-accepted .*": "ok revents="}),
     Way("socket-in state=shut-down-write",
         "established-at peer; shutdown it SHUT_WR; send it noise; nonblocking it",
         answers={"send it noise": "EPIPE"}),
@@ -458,6 +466,8 @@ PROOFS = (
              r"Unsupported: a connect\(\) that succeeds returns 0 at once, and no queue is ever full", NO_QUEUE),
     in_state("established", {"getpeername it": "ENOTCONN"}, "Unresolved: getpeername it = ENOTCONN"),
     in_state("established", {"poll peer .*": "blocks"}, "Unresolved: poll peer events=POLLIN = blocks"),
+    in_state("cut-off", {"poll .*": "ok revents=POLLIN"}, "Unsupported: IP_MINTTL keeps nothing from a socket"),
+    in_state("cut-off", {"poll it-other-accepted .*": "blocks"}, "Unresolved: poll it-other-accepted .* = blocks"),
     in_state("shut-down-read", {"recv it": "EAGAIN"}, r"Unresolved: it is shut down .*, and recv\(\) goes on"),
     in_state("shut-down-read", {"recv it": "ok data=more"}, r"Unresolved: it is shut down .*, and recv\(\) goes on"),
     in_state("shut-down-write", {}, r"Unresolved: it is shut down for sending, and send\(\) succeeds"),

@@ -54,7 +54,7 @@ typedef struct {
     socklen_t to_length, *from_length;
     char *data;
     size_t size;
-    int number, *option; /* number: of an option, a command, a backlog, flags, how, events; option: its value */
+    int level, number, *option; /* of an option, with its value; number: of a command, a backlog, flags, how, events, too */
     short *ready;
     int timeout, left, restore; /* restore: 1 + the flags before, or RESTARTS */
     long value;
@@ -101,7 +101,8 @@ static const Constant ERRORS[] = {
 static const Constant NUMBERS[] = {
     C(SO_ERROR), C(SO_BROADCAST), C(SO_LINGER), C(SO_REUSEADDR), C(SO_SNDTIMEO), C(SO_TYPE), C(SO_ACCEPTCONN),
     C(TCP_SYNCNT), C(TCP_USER_TIMEOUT), C(IPV6_V6ONLY), C(TCP_NODELAY), C(SO_MARK), C(SO_DONTROUTE), C(F_SETFL),
-    C(F_GETFL), C(FIONBIO), C(SHUT_RD), C(SHUT_WR), C(SHUT_RDWR), C(MSG_PEEK), C(POLLIN), C(PR_SET_SECCOMP), {NULL, 0},
+    C(F_GETFL), C(FIONBIO), C(SHUT_RD), C(SHUT_WR), C(SHUT_RDWR), C(MSG_PEEK), C(POLLIN), C(PR_SET_SECCOMP),
+    C(SO_KEEPALIVE), C(TCP_KEEPIDLE), {NULL, 0},
 };
 static const Constant KINDS[] = {C(AF_INET), C(AF_INET6), C(AF_UNIX), C(SOCK_STREAM), C(SOCK_DGRAM), C(SOCK_SEQPACKET),
                                  C(SOCK_RAW), {NULL, 0}};
@@ -507,7 +508,7 @@ enum { ACTION_COUNT = sizeof ACTIONS / sizeof *ACTIONS };
 static struct {
     const char *calls[WORDS];
     const struct Condition *conditions[WORDS];
-    int kinds[2], number, error; /* domain and type; error: that the call gives, 0 for any */
+    int kinds[2], level, number, error; /* domain, type; an option's level, 0 for any; error: that the call gives, likewise */
     int has_number;
     const struct Action *action;
 } fault;
@@ -527,9 +528,10 @@ static void add_condition(const char *word) {
         fault.conditions[at] = &CONDITIONS[which];
     else if (find(KINDS, word, &number))
         fault.kinds[strncmp(word, "SOCK_", 5) == 0] = number;
-    else if (find(NUMBERS, word, &number))
+    else if (find(NUMBERS, word, &number)) {
         fault.number = number, fault.has_number = 1;
-    else if (find(ERRORS, word, &number))
+        fault.level = strncmp(word, "SO_", 3) == 0 ? SOL_SOCKET : strncmp(word, "TCP_", 4) == 0 ? IPPROTO_TCP : 0;
+    } else if (find(ERRORS, word, &number))
         fault.error = number;
     else
         refuse(word);
@@ -563,7 +565,8 @@ static int is_in(const Call *call, int after) {
     if (!after)
         found = found && (!fault.kinds[0] || option_of(call->fd, SO_DOMAIN) == fault.kinds[0])
                 && (!fault.kinds[1] || option_of(call->fd, SO_TYPE) == fault.kinds[1])
-                && (!fault.has_number || call->number == fault.number);
+                && (!fault.has_number || call->number == fault.number)
+                && (!fault.level || call->level == fault.level);
     else
         found = found && (!fault.error || (call->value == -1 && call->error == fault.error));
     for (int i = 0; found && fault.conditions[i]; i++)
@@ -672,14 +675,14 @@ int getpeername(int fd, struct sockaddr *from, socklen_t *length) {
 }
 
 int getsockopt(int fd, int level, int option, void *value, socklen_t *size) {
-    Call call = {.name = "getsockopt", .fd = fd, .number = option, .option = value};
+    Call call = {.name = "getsockopt", .fd = fd, .level = level, .number = option, .option = value};
     LAY(call, REAL(getsockopt)(fd, level, call.number, value, size));
     return (int)call.value;
 }
 
 int setsockopt(int fd, int level, int option, const void *value, socklen_t size) {
     int number = size == sizeof number ? *(const int *)value : 0;
-    Call call = {.name = "setsockopt", .fd = fd, .number = option, .option = &number};
+    Call call = {.name = "setsockopt", .fd = fd, .level = level, .number = option, .option = &number};
     LAY(call, REAL(setsockopt)(fd, level, call.number, size == sizeof number ? &number : value, size));
     return (int)call.value;
 }

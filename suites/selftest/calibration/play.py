@@ -175,4 +175,5 @@ def is_quick(played: Played, fault: Fault) -> bool:
     socket alone, for what such a timer ends.
     """
     waits = has_timer(played.case) and played.case.axes.get("type") != "SOCK_DGRAM"
-    return not waits or fault.errno in ("ETIMEDOUT", "EHOSTUNREACH") or "TCP_" in fault.text
+    return (not waits or fault.errno in ("ETIMEDOUT", "EHOSTUNREACH")
+            or any(option in fault.text for option in ("TCP_", "SO_KEEPALIVE")))
