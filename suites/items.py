@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from fixtures import world
-from fixtures.kept import kept
 from fixtures.pairs import peers_of
 from fixtures.targets import is_errno
 from specs import grammar, scenarios
 from specs.model import Case, Clause, SpecError, Vocabulary, label
+from suites.kept import kept
 from suites.outcome import UnexpectedVerdict, attach, raise_outcome
 from suites.schedule import Schedule
 

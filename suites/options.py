@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from fixtures import host, local, targets
-from fixtures.kept import kept
 from specs import load, pages, strict
 from suites.collection import SUITES, is_selftest
 from suites.items import SCHEDULE
+from suites.kept import kept
 from suites.shares import is_worker
 
 DEFAULT = "reports/out/results.jsonl"

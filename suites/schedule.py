@@ -10,7 +10,6 @@ from functools import partial
 from typing import NamedTuple
 
 from fixtures import check, pairs
-from fixtures.kept import kept
 from fixtures.targets import Session, Target
 from specs import baseline, load, pages, record
 from specs.foresee import foresee
@@ -19,6 +18,7 @@ from specs.model import Case, Clause, PairProfile, Profile, SpecError
 from specs.record import Record
 from suites import engine
 from suites.capability import DEFAULT_NETNS, netns_of
+from suites.kept import kept
 from suites.timeouts import has_timer, is_slow
 
 DRIFT_PLAYS = 3  # of a case; what it gives in all of them has drifted

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from fixtures import kept
+from suites import kept
 
 ROOT = Path(__file__).parents[2]
 LISTED = Path(__file__).with_name("mutants.toml")

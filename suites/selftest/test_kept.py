@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import kept
+from suites import kept
 from suites.selftest.house import cases, clauses
 
 
@@ -14,7 +14,7 @@ from suites.selftest.house import cases, clauses
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file of a suite of its own, of which something is kept."""
     monkeypatch.setattr(kept, "ROOT", tmp_path)
-    monkeypatch.setattr(kept, "HERE", tmp_path / "fixtures")
+    monkeypatch.setattr(kept, "HERE", tmp_path / "suites")
     monkeypatch.setattr(kept, "made_by", kept.made_by.__wrapped__)
     for name in ("specs/schema/scenarios.json", "specs/load.py", "fixtures/world.py", "suites/items.py",
                  "suites/some.yaml"):
