@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import mmap
 import re
+import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ import msgspec
 from reports.common import upgrade
 from specs.model import FAILING
 from specs.record import SCHEMA, Footer, Header, Line, Outcomes, Record, Target, Unreadable, encode
+
+MAPPED: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()  # result files, as long as anything holds a record of them
 
 # --- One file -----------------------------------------------------------------------------------------------
 
@@ -132,13 +135,24 @@ def raw_lines(file: Path) -> Iterator[tuple[int, memoryview, bool]]:
             content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if is_file else opened.read()
     except OSError as error:
         raise Unreadable(f"{file}: {error.strerror}") from None
+    if isinstance(content, mmap.mmap):
+        MAPPED.add(content)
     view, at, number = memoryview(content), 0, 0
     while at < len(view):
         end, number = content.find(b"\n", at) + 1, number + 1
         yield number, view[at:end or len(view)], bool(end)
         at = end or len(view)
-        if number % 1000 == 0 and isinstance(content, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            content.madvise(mmap.MADV_DONTNEED)
+        if number % 1000 == 0:
+            give_back()
+
+
+def give_back() -> None:
+    """Give what has been read of result files back to the kernel: it counts as memory, and is read again if need be.
+
+    Whatever goes through the steps of many records does this on its way.
+    """
+    for content in MAPPED if hasattr(mmap, "MADV_DONTNEED") else ():
+        content.madvise(mmap.MADV_DONTNEED)
 
 
 def missing(footer: Footer | None, records: Collection[Record]) -> str:

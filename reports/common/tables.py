@@ -23,7 +23,7 @@ from reports.common.aggregate import (
     totals,
     unsupported,
 )
-from reports.common.results import Column, Results
+from reports.common.results import Column, Results, give_back
 from reports.common.wording import GLYPHS
 
 
@@ -71,7 +71,8 @@ def scenario_rows(members: Sequence[Pair], columns: Sequence[Column]) -> Iterato
 
 
 def row(name: Field, members: Sequence[Pair], columns: Sequence[Column]) -> tuple[Field, ...]:
-    cells = (cell(members, column.label) for column in columns)
+    cells = [cell(members, column.label) for column in columns]
+    give_back()
     return (name, Field(str(len(members))), *(Field(one.text, one.verdict) for one in cells))
 
 

@@ -5,7 +5,7 @@ Targets that did the same are one column: of 17 targets, most cases have three.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import msgspec
 
 from reports.common.aggregate import Clauses
 from reports.common.alignment import Call, align, keyed, shared_text
-from reports.common.results import Column, Results
+from reports.common.results import Column, Results, give_back
 from reports.common.wording import declared, expectation
 from reports.html.packing import Numbers
 from reports.reproducer.program import program
@@ -40,10 +40,11 @@ class Case(NamedTuple):
         return self.scenario.partition("::")[0]
 
 
-def grouped(results: Results) -> list[Case]:
+def grouped(results: Results) -> Iterator[Case]:
     """All cases, in their order."""
-    return [Case(number, case.partition("[")[0], groups(records, results.columns))
-            for number, (case, records) in enumerate(results.cases.items())]
+    for number, (case, records) in enumerate(results.cases.items()):
+        yield Case(number, case.partition("[")[0], groups(records, results.columns))
+        give_back()
 
 
 def groups(records: Mapping[str, Record], columns: Sequence[Column]) -> list[Group]:

@@ -72,7 +72,7 @@ def topics(results: Results) -> list[str]:
 
 def packs(results: Results, clauses: Clauses, extras: Extras) -> Iterator[tuple[str, str]]:
     """The packs by name: `index`; the calls of each scenario file, by its number; `programs`."""
-    every = cases.grouped(results)
+    every = list(cases.grouped(results))
     files = [list(held) for _, held in groupby(every, lambda case: case.file)]
     data = index(results, clauses, every)
     yield "index", packed(data | with_extras(results, extras, data["columns"]))

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import tempfile
+import weakref
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from reports.common import aggregate, results, terminal, wording
 from specs.model import VERDICTS
 from specs.record import Record, Unreadable, decode
 from suites.selftest.written import Json, Report, Write, header, result
+
+SMAPS = Path("/proc/self/smaps")
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\x1b[31m|[red]`\u202e\u2028"
 
@@ -145,6 +148,29 @@ def test_any_lines_are_read_or_refused_in_one_line(parts: list[str], ends: bool)
         except Unreadable as refusal:
             problem = str(refusal)
         assert "\n" not in problem
+
+
+def test_what_is_read_of_a_file_is_given_back_and_read_again(write: Write) -> None:
+    """Its pages are no longer this process's; the mapping lives as long as a record of it."""
+    if not SMAPS.exists():
+        pytest.skip("memory is looked at by /proc/self/smaps, which this system lacks")
+    before = set(results.MAPPED)
+    run = results.read(file := write(result("a"), result("b")))
+    (mapped,) = (weakref.ref(one) for one in results.MAPPED - before)
+    steps = [record.steps for record in run.records]
+    seen = [resident(file)]
+    results.give_back()
+    seen.append(resident(file))
+    assert [record.steps for record in run.records] == steps
+    assert seen[0] > seen[1] == 0
+    del run
+    assert mapped() is None
+
+
+def resident(file: Path) -> int:
+    """How much of a mapped file counts as this process's memory, in kB."""
+    _, _, found = SMAPS.read_text(encoding="utf-8").partition(f"{file}\n")
+    return int(re.search(r"^Rss: +(\d+) kB", found, re.MULTILINE)[1])  # type: ignore[index]
 
 
 @pytest.mark.parametrize("arguments", [["matrix"], ["matrix", "--format", "markdown"],
