@@ -162,7 +162,7 @@ def outcome_of(line: str, request: str) -> Outcome:
     if not found:
         return line, {}
     value, verb = found["value"], request.partition(" ")[0]
-    sent = re.search(r" data=(\S*)", request)
+    sent = None if " thread=" in request else re.search(r" data=(\S*)", request)  # of a thread it is what starts it
     exact = re.fullmatch(r"== (\d+)", VERBS[verb].success) if verb in VERBS else None
     good = (str(len(unquote_to_bytes(sent[1]))) if sent else value if verb in POSITIVE and value.isdecimal() else
             exact[1] if exact else "0")
