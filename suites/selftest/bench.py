@@ -1,9 +1,12 @@
 """How long the suite takes, on this machine now: medians of interleaved runs, and ratios to empty pytest items.
 
 Each round runs every command once, one after another, so that a machine whose speed changes changes all of them. CPU is
-user and system time with that of all children, memory the largest process, as wait4(2) has them. Beside the suite are
-its measures: as many empty items, a bare C program that makes the same calls as the agents, and connect01 of the Linux
-Test Project where that is installed.
+user and system time with that of all children, memory the largest process, as wait4(2) has them; CPU in a second of
+wall time says how many processors are used. Beside the suite are its measures: as many empty items, a bare C program
+that makes the same calls as the agents, and connect01 of the Linux Test Project where that is installed.
+
+What Python compiles is kept in a folder of the bench, also where PYTHONDONTWRITEBYTECODE is set: without it, half of
+collection would be compiling. Reports are of a native run under so many names that there are 65,000 results.
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from fixtures import programs, targets
+from reports.common import results as files_
 from specs import load
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +47,11 @@ int main(void) {
 """
 LTP = "/opt/ltp/testcases/bin"
 QUICK = ("-m", "not waits")  # a case that waits for a timer takes a time that says nothing of the suite
-MANY = (1, 3, 30)  # targets that play all quick cases: some thousands, ten thousand, a hundred thousand
+# Targets that play the quick cases of a folder: a thousand or so, some thousands, ten thousand, a hundred thousand.
+MANY = (("suites/errors", 1), ("suites", 1), ("suites", 3), ("suites", 30))
+NAMES = 15  # of targets in the results for the reports
+RUNS = 200  # for their history
+WALKS = 2000
 PYTEST = (sys.executable, "-m", "pytest", "-q")
 REPORTS = (sys.executable, "-m", "reports")
 
@@ -83,7 +93,7 @@ def runs(folder: Path, results: Path, agents: Mapping[str, Sequence[str]], files
     """Everything that is measured. results: of a native run; files: others for the reports, if there are any."""
     requests = folder / "requests"
     requests.write_text("socket c AF_INET SOCK_STREAM\n" + "getsockname c\n" * REQUESTS)
-    mine = files or [str(results)]
+    mine = files or [str(multiplied(results, folder / "many-names.jsonl"))]
     return [
         Run("empty pytest items", (*PYTEST, "-p", "no:cacheprovider", f"--rootdir={folder}",
                                    str(folder / "test_empty.py"))),
@@ -94,7 +104,9 @@ def runs(folder: Path, results: Path, agents: Mapping[str, Sequence[str]], files
                          "suites/errors/EISCONN.yaml::second-connect[inet]")),
         Run("one case, chosen by -k", (*PYTEST, f"--results={folder / 'e.jsonl'}", "suites/",
                                        "-k", "EISCONN and second-connect and inet and not inet6")),
-        Run("collection", (*PYTEST, "--collect-only")),
+        Run("collection", (*PYTEST, "--collect-only"), per=count()),
+        Run(f"{WALKS:,} walks", (*PYTEST, "suites/walks/test_walks.py", "--walks", str(WALKS),
+                                 f"--results={folder / 'f.jsonl'}"), per=WALKS),
         *many(folder),
         *(Run(f"requests of agent.{name}", command, stdin=requests, per=REQUESTS) for name, command in agents.items()),
         *(Run(name, [*command], per=REQUESTS if "bare" in name else 0) for name, command in others(folder).items()),
@@ -103,19 +115,39 @@ def runs(folder: Path, results: Path, agents: Mapping[str, Sequence[str]], files
         Run("reports matrix --format=html",
             (*REPORTS, "matrix", *mine, "--format=html", "-o", str(folder / "page.html"))),
         Run("reports diff", (*REPORTS, "diff", mine[0], mine[0])),
+        Run(f"reports history, {RUNS} runs", (*REPORTS, "history", str(copies(results, folder / "runs"))), once=True),
     ]
+
+
+def multiplied(results: Path, place: Path) -> Path:
+    """The results of a native run as those of several targets that do the same."""
+    run = files_.read(results)
+    names = [f"native-{number}" for number in range(NAMES)]
+    header = msgspec.structs.replace(run.header, targets=dict.fromkeys(names, run.header.targets["native"]))
+    with place.open("wb") as out:
+        files_.write(files_.Run(place, header, tuple(msgspec.structs.replace(record, target=name) for name in names
+                                        for record in run.records), ""), out)
+    return place
+
+
+def copies(results: Path, folder: Path) -> Path:
+    """A folder with many runs that gave the same: names of one file, of which two hundred copies would be gigabytes."""
+    folder.mkdir()
+    for number in range(RUNS):
+        (folder / f"{number}.jsonl").hardlink_to(results)
+    return folder
 
 
 def many(folder: Path) -> list[Run]:
     """Runs of many cases: the same target under as many names as it takes."""
     native = dict(load.targets(targets.FILE)["native"])
-    items = count(*QUICK)
     made = []
-    for number in MANY:
+    for place, number in MANY:
+        items = count(*QUICK, place)
         file = folder / f"targets-{number}.yaml"
         file.write_text(json.dumps({f"native-{one}": native for one in range(number)}))  # which is YAML, too
         made.append(Run(f"{number * items:,} cases", (
-            *PYTEST, *QUICK, f"--targets={file}", "--target", "all", f"--results={folder / 'many.jsonl'}"),
+            *PYTEST, *QUICK, place, f"--targets={file}", "--target", "all", f"--results={folder / 'many.jsonl'}"),
             per=number * items, once=True))
     return made
 
@@ -153,25 +185,31 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="connect-bench-") as name:
         folder = Path(name)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
         results = folder / "results.jsonl"
         cost((*PYTEST, f"--results={results}"), {})  # compiles what is compiled once
+        cost((*REPORTS, "matrix", str(results), "--format=html", "-o", str(folder / "page.html")), {})
         (folder / "test_empty.py").write_text(EMPTY.format(count()))
         every = runs(folder, results, agents(), [str(Path(file).absolute()) for file in options.files])
         chosen = [one for one in every if one is every[0] or (options.only in one.name
                                                               and options.without not in one.name)]
         show(chosen, [{one.name: cost(one.command, one.environment, one.stdin)
                        for one in chosen if not (number and one.once)} for number in range(options.rounds)])
+        longest = max(step.seconds for record in files_.read(results).records for step in record.steps)
+        size = (folder / "page.html").stat().st_size / 1e6
+        print(f"longest call of a native run: {longest:.1f} s; page: {size:.1f} MB")
 
 
 def show(chosen: Sequence[Run], rounds: Sequence[Mapping[str, Cost]]) -> None:
     """A row for each command: medians, and the median of its ratios to the first, empty items, of the same round."""
-    print(f"{'':32}{'CPU s':>9}{'/ empty':>9}{'wall s':>9}{'MB':>7}")
+    print(f"{'':32}{'CPU s':>9}{'/ empty':>9}{'wall s':>9}{'CPU/wall':>9}{'MB':>7}")
     for run in chosen:
         seen = [(costs[run.name], costs[chosen[0].name]) for costs in rounds if run.name in costs]
         ratio = statistics.median(one.cpu / empty.cpu for one, empty in seen)
         cpu, wall, memory = (statistics.median(values) for values in zip(*(one for one, _ in seen), strict=True))
         rate = f"   {run.per / cpu:,.0f} a second" if run.per else ""
-        print(f"{run.name:32}{cpu:9.2f}{ratio:9.2f}{wall:9.2f}{memory:7.0f}{rate}", flush=True)
+        print(f"{run.name:32}{cpu:9.2f}{ratio:9.2f}{wall:9.2f}{cpu / wall:9.2f}{memory:7.0f}{rate}", flush=True)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ def test_ratios_are_of_the_same_round(capsys: pytest.CaptureFixture[str]) -> Non
               {"empty": Cost(10, 20, 30), "suite": Cost(40, 80, 60)}]
     bench.show([EMPTY, SUITE, LARGE], rounds)
     _, *rows = (line.split() for line in capsys.readouterr().out.splitlines())
-    assert rows == [["empty", "2.00", "1.00", "4.00", "30"], ["suite", "6.00", "3.00", "8.00", "50"],
-                    ["large", "50.00", "50.00", "60.00", "70", "2", "a", "second"]]
+    assert rows == [["empty", "2.00", "1.00", "4.00", "0.50", "30"], ["suite", "6.00", "3.00", "8.00", "0.75", "50"],
+                    ["large", "50.00", "50.00", "60.00", "0.83", "70", "2", "a", "second"]]
 
 
 @pytest.mark.skipif(not programs.find_compiler(), reason="no C compiler")
