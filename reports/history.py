@@ -13,7 +13,7 @@ from rich.console import Console
 from reports.common import terminal
 from reports.common.aggregate import alike
 from reports.common.comparison import compare
-from reports.common.results import Name, Run, expanded, plural, read
+from reports.common.results import Name, Run, expanded, give_back, plural, read
 from reports.common.wording import GLYPHS, observed_instead
 from specs.record import Record, Unreadable
 
@@ -75,7 +75,11 @@ def points(runs: Sequence[Run], names: Sequence[str]) -> list[Point]:
 def show(to: Console, names: Sequence[str], line: Sequence[Point], every: bool) -> None:
     """Print the states of the cases, scenario by scenario; cases with the same states together."""
     cases = sorted({case for point in line for case in point.records}, key=Name.of)
-    states = {case: tuple(states_of(case, line)) for case in cases}
+    states = {}
+    for number, case in enumerate(cases):
+        states[case] = tuple(states_of(case, line))
+        if number % 10 == 0:
+            give_back()
     printed = [case for case in cases if every or len(states[case]) > 1]
     changed = plural(sum(len(found) > 1 for found in states.values()), "case")
     terminal.say(to, f"{' -> '.join(names)}: {changed} of {len(cases)} changed in {plural(len(line), 'run')}", "bold")
