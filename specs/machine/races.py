@@ -56,10 +56,9 @@ class Rules:
     names: dict[str, str] = field(default_factory=dict)
 
     def allow(self, state: State, word: str, made: Move) -> bool:
-        """Whether the machine allows it, or a bug of the platform's page has it of a call that waits."""
-        waits = made.rule.partition("/")[0] in ("return", "join")
+        """Whether the machine allows it, or a bug of the platform's page has it."""
         return (not broken(state, word, made, self.answers)
-                or (waits and entry_of(made.rule, state.kind, word, self.answers, self.profile) is not None))
+                or entry_of(made.rule, state.kind, word, self.answers, self.profile) is not None)
 
 
 def unexplained(case: Case, transcript: Transcript, answers: Answers, profile: Profile) -> Call | None:
