@@ -49,7 +49,8 @@ def test_scenarios_reach_most_rows_of_the_machine() -> None:
     answers = Answers(clauses(), PLATFORMS, LINUX)
     found = [one for case in cases() if (walk := as_walk(case)) for one in expectations(walk, answers)]
     assert len(found) > 2500, "of most scenarios nothing is left that the machine models"
-    required = {row.rule for row in traits.table() if row.requires}
+    of_races = ("join/", "return/")  # a connect() that waits, which a walk never does
+    required = {row.rule for row in traits.table() if row.requires and not row.rule.startswith(of_races)}
     reached = required & {traits.row_of(one.rule) for one in found}
     assert len(reached) >= 0.8 * len(required), sorted(required - reached)
 
