@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,22 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         environment.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def base(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests make is there for a laboratory that root has started, too, whose agents are another user."""
+    made = tmp_path_factory.getbasetemp()
+    for directory in (made, *made.parents):
+        if directory.stat().st_uid == os.geteuid() and directory.is_relative_to(tempfile.gettempdir()):
+            directory.chmod(directory.stat().st_mode | 0o055)
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """Likewise."""
+    tmp_path.chmod(0o755)
+    return tmp_path
 
 
 @pytest.fixture(scope="module")
