@@ -415,6 +415,52 @@ def test_an_agent_that_only_root_may_read_is_roots(tmp_path: Path) -> None:
         assert user_and_group(lab) == ["0", "0"]
 
 
+@as_root
+def test_an_agent_that_only_root_may_run_is_roots(tmp_path: Path) -> None:
+    agent = tmp_path / "agent"
+    agent.touch()
+    agent.chmod(0o744)
+    with Lab(needs=[agent]) as lab:
+        assert user_and_group(lab) == ["0", "0"]
+
+
+@as_root
+def test_what_an_agent_needs_can_be_named_by_links(tmp_path: Path) -> None:
+    there, link = tmp_path / "there", tmp_path / "here" / "link"
+    for directory in (there, link.parent):
+        directory.mkdir()
+        directory.chmod(0o700)
+    (there / "agent").write_text("agent")
+    link.symlink_to(there / "agent")
+    tmp_path.chmod(0o700)
+    with Lab(needs=[link]) as lab:
+        assert user_and_group(lab) == [str(UNPRIVILEGED)] * 2
+        assert output([*enter(lab.namespaces["default"]), "cat", str(link)]) == "agent"
+
+
+@as_root
+def test_in_a_closed_directory_with_relative_paths_agents_are_without_rights(tmp_path: Path) -> None:
+    (tmp_path / "programs").mkdir()
+    tmp_path.chmod(0o700)
+    environment = {**os.environ, "PATH": f":programs:{os.environ['PATH']}"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(SERVE, stdin=pipe, stdout=pipe, cwd=tmp_path, env=environment) as served:
+        assert served.stdin
+        assert served.stdout
+        pid = json.loads(served.stdout.readline())["namespaces"]["default"]
+        assert Path(f"/proc/{pid}/uid_map").read_text().split()[1] == str(UNPRIVILEGED)
+        served.stdin.close()
+
+
+@as_root
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize("lost", ["mknod", "chown,-dac_override,-dac_read_search,-fowner", "setuid", "setgid", "kill"])
+def test_root_without_a_capability_has_a_laboratory(lost: str) -> None:
+    without = ["setpriv", f"--bounding-set=-{lost}", f"--inh-caps=-{lost}", "--"]
+    served = subprocess.run([*without, *SERVE], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    assert "default" in json.loads(served.stdout).get("namespaces", {}), served.stdout
+
+
 # --- nothing is left behind ---------------------------------------------------------------------------------
 
 

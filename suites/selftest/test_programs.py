@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -121,8 +122,11 @@ def test_native_is_played_by_the_agent_in_c() -> None:
 
 
 def test_files_of_a_target_are_those_that_its_command_and_its_environment_name(tmp_path: Path) -> None:
-    library = tmp_path / "layer.so"
-    library.touch()
-    entry = {**ENTRY, "start": ["env", f"LD_PRELOAD={library}", "{agent}", "/none/such", "--set=a/b"], "fallback": [],
-             "environment": {"LAYER": str(tmp_path), "WORD": "word"}}
-    assert Target.of("layered", entry).files() == [library, programs.AGENT, tmp_path]
+    library, other = tmp_path / "layer.so", tmp_path / "other.so"
+    for file in (library, other):
+        file.touch()
+    program = "/" + "long" * 100  # which is no file's name
+    entry = {**ENTRY, "start": ["env", f"LD_PRELOAD={library}:{other}", "{agent}", "/none/such", "--set=a/b", program],
+             "fallback": [], "environment": {"LAYER": str(tmp_path), "WORD": "word"}}
+    env = Path(shutil.which("env") or "")
+    assert Target.of("layered", entry).files() == [env, library, other, programs.AGENT, tmp_path]
