@@ -196,10 +196,10 @@ class Case:
         step, before = self.waiter(index), self.steps[:index]
         if step is None or "timeout" in step.operands:
             return []
-        watched = {one.name for one in before if one.verb == "epoll_ctl" and one.operands["as"] == step.name}
+        watches = {"epoll_wait": "epoll_ctl", "kevent": "kqueue"}.get(step.verb)
+        watched = {one.name for one in before if one.verb == watches and one.operands["as"] == step.name}
         return [at for at, one in enumerate(before) if one.verb == "connect" and (
-            (step.verb == "accept" and one.operands["to"] == step.name)
-            or (step.verb == "epoll_wait" and one.name in watched))]
+            (step.verb == "accept" and one.operands["to"] == step.name) or one.name in watched)]
 
     @property
     def revision(self) -> str:

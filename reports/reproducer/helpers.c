@@ -229,6 +229,13 @@ static void show_ready(int events) {
     show("ready", text + (*text == ','));
 }
 
+/* Of kqueue_events(). */
+static void show_kevent(int events) {
+    show_ready(events);
+    show("flags", events & POLLHUP ? "EV_EOF" : "");
+    show("value", events >> 16 ? error_name(events >> 16) : "ok");
+}
+
 static void show_crowd(void) {
     char text[512] = "";
     show_number("connected", crowd.connected);

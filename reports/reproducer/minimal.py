@@ -23,7 +23,7 @@ PARAGRAPHS = (*"\n\n".join([DEFAULTS, CALLS]).split("\n\n"), *HELPERS)
 LEFT_OUT: Mapping[str, str] = {
     "^declare ": "its calls are made by a C compiler", " SO_BINDTODEVICE ": "its device is one of the laboratory",
     " memory=": "its address is in memory of its own", " sa_len=": "its address has a length of its own",
-    "^(poll|wait|epoll_wait|accept|send|recv) .* thread=": "it waits on a thread",
+    "^(poll|wait|epoll_wait|kevent|accept|send|recv) .* thread=": "it waits on a thread",
     " size=": "its buffer is of another size",
     " unix:/(mnt|media|srv|opt)/": "its path is one of the laboratory"}
 VARIABLES: Mapping[str, str] = {

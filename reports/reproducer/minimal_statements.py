@@ -328,7 +328,7 @@ def seen(request: PlainRequest) -> tuple[str, ...]:
         return (", SO_ERROR: %s", "strerror(got)") if "SO_ERROR" in request.operands.values() else (", %d", "got")
     if verb == "poll":
         return ", revents %#x", "(unsigned)polled.revents"
-    if verb in ("wait", "epoll_wait"):
+    if verb in ("wait", "epoll_wait", "kevent"):
         return ", events %#x", "(unsigned)value"
     if verb in ("recv", "recvfrom"):
         return ", \\\"%.*s\\\"", "value > 0 ? value : 0", "data"
@@ -378,13 +378,15 @@ class Condition:
         if key == "ready":
             return f"(value & ({ALL_READY})) == ({' | '.join(READY[one] for one in wanted) or '0'})"
         if key == "flags":
-            return "value & O_NONBLOCK" if wanted else "!(value & O_NONBLOCK)"
+            flag = "value & POLLHUP" if verb == "kevent" else "value & O_NONBLOCK"  # as kqueue_events() has EV_EOF
+            return flag if wanted else f"!({flag})"
         if key == "data":
             raw = wanted.encode()
             return "" if verb == "exchange" else f"value == {len(raw)}" + (
                 f" && memcmp(data, {literal(raw)}, {len(raw)}) == 0" if raw else "")
         if key == "value":
-            return f"got == {'0' if wanted == 'ok' else self.number(str(wanted))}"
+            got = "value >> 16" if verb == "kevent" else "got"  # fflags
+            return f"{got} == {'0' if wanted == 'ok' else self.number(str(wanted))}"
         return f"value == {self.number({'yes': '1', 'no': '0'}.get(str(wanted), str(wanted)))}"
 
     def of_address(self, key: str, wanted: str) -> str:

@@ -34,7 +34,7 @@ HEADERS_OF = {
     "sys/select.h": "select", "sys/socket.h": "AF_|SO_|sockaddr", "sys/stat.h": "mkdir|mkfifo|chmod|nftw",
     "sys/syscall.h": "syscall|SYS_",
     "sys/time.h": "timeval", "sys/types.h": "pid_t", "sys/uio.h": "iovec", "sys/un.h": "sockaddr_un",
-    "sys/wait.h": "waitpid", "time.h": "clock_gettime|nanosleep",
+    "sys/wait.h": "waitpid", "time.h": "clock_gettime|nanosleep|timespec",
     "unistd.h": r"alarm|chdir|close|pipe|symlink|syscall|unlink"}
 MACROS = {"CALL": (2, "prints a call with its outcome; 2: the exit status if it blocks"),
           "TEST": (1, "likewise, of one that is checked"), "LOOK": (0, "likewise, of one that may do anything")}

@@ -24,8 +24,8 @@ from specs import load
 from specs.verbs import VERBS
 from suites.selftest import test_agent
 from suites.selftest.test_agent import (  # noqa: F401 - collected here too, and given the hand below
+    ABSENT,
     AGENT_VERBS,
-    COMPILING,
     DECLARED,
     Hand,
     test_each_verb_answers,
@@ -700,7 +700,7 @@ def test_it_knows_the_words_that_the_schema_allows() -> None:
 def test_its_hello_is_that_of_agent_py(hand: Hand, tmp_path: Path, start: Start) -> None:
     of_c, of_python = (dict(word.split("=", 1) for word in it.hello.split()[1:]) for it in (hand, start(tmp_path)))
     assert {key for key in of_c if of_c[key] != of_python.get(key)} == {"agent", "verbs"}
-    assert set(of_python["verbs"].split(",")) - set(of_c["verbs"].split(",")) == COMPILING
+    assert set(of_python["verbs"].split(",")) - set(of_c["verbs"].split(",")) == ABSENT
 
 
 def test_hello_passes_on_the_networks_of_its_environment(posix: Path, tmp_path: Path, start: Start) -> None:
@@ -789,7 +789,7 @@ def made_of(source: str, folder: Path, *options: str) -> Path:
 def test_it_is_built_without_what_there_is_not(lack: str, tmp_path: Path, start: Start) -> None:
     it = start(tmp_path / "in", made_of("", tmp_path, f"-DWITHOUT_{lack}"))
     verbs = dict(word.split("=", 1) for word in it.hello.split()[1:])["verbs"].split(",")
-    assert set(AGENT_VERBS) - set(verbs) == {"reset"} | COMPILING | LACKS[lack]
+    assert set(AGENT_VERBS) - set(verbs) == {"reset"} | ABSENT | LACKS[lack]
     assert ("AF_UNIX" in it.hello) == (lack != "AF_UNIX")
     assert (",select," in it.hello) == (lack != "SELECT")
     it.do("socket c AF_INET SOCK_STREAM")
@@ -983,45 +983,76 @@ def test_a_layer_that_does_not_come_up_ends_the_machine(tmp_path: Path) -> None:
 
 # <sys/event.h> as NetBSD and, until about 2012, OpenBSD had it: EV_SET names its first argument six times. Over poll().
 EVENT = """
+#include <poll.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 struct kevent {
     uintptr_t ident;
     uint32_t filter, flags, fflags;
     int64_t data;
     intptr_t udata;
 };
-enum { EVFILT_READ, EVFILT_WRITE, EV_ADD };
+enum { EVFILT_READ, EVFILT_WRITE, EV_ADD, EV_EOF = 32768 };
+static struct kevent watched[64][2];
+static int watched_count[64];
 #define EV_SET(k, a, b, c, d, e, f) \\
     do { (k)->ident = (uintptr_t)(a); (k)->filter = (b); (k)->flags = (c); \\
          (k)->fflags = (d); (k)->data = (e); (k)->udata = (f); } while (0)
-static int kqueue(void) { return dup(0); }
+static int kqueue(void) {
+    int queue = dup(0);
+    watched_count[queue] = 0;
+    return queue;
+}
 static int kevent(int queue, const struct kevent *changes, int count, struct kevent *seen, int space,
                   const struct timespec *limit) {
     int ready = 0;
-    struct pollfd entry = {(int)changes->ident, 0, 0};
-    (void)queue, (void)space;
+    struct pollfd entry = {-1, 0, 0};
     for (int i = 0; i < count; i++)
-        entry.events |= changes[i].filter == EVFILT_READ ? POLLIN : POLLOUT;
-    if (poll(&entry, 1, limit ? (int)(limit->tv_sec * 1000 + limit->tv_nsec / 1000000) : -1) < 0)
+        watched[queue][watched_count[queue]++] = changes[i];
+    for (int i = 0; i < watched_count[queue]; i++) {
+        entry.fd = (int)watched[queue][i].ident;
+        entry.events |= watched[queue][i].filter == EVFILT_READ ? POLLIN | POLLRDHUP : POLLOUT;
+    }
+    if (space && poll(&entry, 1, limit ? (int)(limit->tv_sec * 1000 + limit->tv_nsec / 1000000) : -1) < 0)
         return -1;
-    for (int i = 0; i < count; i++)
-        if (entry.revents & (changes[i].filter == EVFILT_READ ? POLLIN : POLLOUT))
-            seen[ready++] = changes[i];
+    for (int i = 0; i < watched_count[queue] && ready < space; i++)
+        if (entry.revents & (watched[queue][i].filter == EVFILT_READ ? POLLIN : POLLOUT)) {
+            int error = 0;
+            socklen_t size = sizeof error;
+            seen[ready] = watched[queue][i];
+            seen[ready].flags = entry.revents & (POLLRDHUP | POLLHUP) ? EV_EOF : 0;
+            if (seen[ready].flags)
+                getsockopt(entry.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+            seen[ready++].fflags = (uint32_t)error;
+        }
     return ready;
 }
 """
 
 
-def test_it_waits_by_kqueue_where_ev_set_names_its_argument_six_times(tmp_path: Path, start: Start) -> None:
+@pytest.fixture
+def with_kqueue(tmp_path: Path, start: Start) -> Hand:
     (tmp_path / "sys").mkdir()
     (tmp_path / "sys" / "event.h").write_text(EVENT)
-    it = start(tmp_path / "in", made_of("", tmp_path, "-DHAS_KQUEUE"))
+    return start(tmp_path / "in", made_of("", tmp_path, "-DHAS_KQUEUE"))
+
+
+def test_it_waits_by_kqueue_where_ev_set_names_its_argument_six_times(with_kqueue: Hand) -> None:
+    it = with_kqueue
     assert ",kqueue," in it.hello
     server = it.listener()
     it.do("socket c AF_INET SOCK_STREAM", f"connect c {server}", "wait server poll input")
     assert it.say("wait server kqueue output,input timeout=0") == "ok ready=input"
     assert it.say("wait c kqueue input,output") == "ok ready=output"
     assert it.say("wait c kqueue exceptional").startswith("unsupported no kqueue filter for what is exceptional")
+
+
+def test_kevent_returns_what_its_filter_reports_with_eof_and_the_error_of_the_socket(with_kqueue: Hand) -> None:
+    assert "kevent,kqueue," in with_kqueue.hello
+    test_agent.kqueue_reports(with_kqueue)
+    assert with_kqueue.say("kqueue none q EVFILT_READ").startswith("error kqueue: ")
 
 
 # --- lacks, and native names --------------------------------------------------------------------------------

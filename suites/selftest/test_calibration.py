@@ -37,7 +37,7 @@ WITHOUT = {"unlink": "it is about a path", "dlsym": "it is about a library", "de
            "pthread_join": "what it gives is another call's",
            **dict.fromkeys(("fork", "waitpid"), "what a child leaves is shown by close()"),
            "io_uring": "it is no call of libc, which a preloaded library could replace",
-           **dict.fromkeys(("kqueue", "devpoll", "ports"), "Linux does not have it")}
+           **dict.fromkeys(("kqueue", "kevent", "devpoll", "ports"), "Linux does not have it")}
 # One of each kind: an errno, a value, an effect, waiting, an address, a name, SO_ERROR, readiness, data, a descriptor.
 SAMPLE = ("refused-as-reset[inet]", "failure-is-positive[unix]", "datagram-connects-once[inet6]",
           "second-call-hangs[inet]", "long-length-ignored[inet]", "bind-is-lost[inet]", "SO_ERROR-sticks[inet]",

@@ -13,7 +13,7 @@ import shutil
 import signal
 import string
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -38,6 +38,7 @@ from specs.verbs import VERBS
 from suites import schedule
 from suites.selftest import house
 from suites.selftest.house import clauses
+from suites.selftest.test_agent_c import EVENT
 from suites.selftest.written import Report
 from suites.timeouts import is_slow
 
@@ -374,6 +375,20 @@ def test_minimal_program_takes_no_text_for_code(tmp_path: Path) -> None:
     assert subprocess.run([minimal_of(record, tmp_path)], capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.parametrize(("expect", "status"), [
+    ({"ready": ["input"], "flags": ["EV_EOF"], "value": "ok"}, 0), ({"ready": []}, 1), ({"flags": []}, 1),
+    ({"value": "ECONNRESET"}, 1)])
+def test_both_programs_see_what_kevent_returns(
+        expect: Mapping[str, object], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sys").mkdir()
+    (tmp_path / "sys" / "event.h").write_text(EVENT, encoding="utf-8")
+    monkeypatch.setenv("C_INCLUDE_PATH", str(tmp_path))
+    record = made(PAIR, ("kqueue one queue EVFILT_READ", "ok", ""), ("shutdown other SHUT_WR", "ok", ""),
+                  ("kevent queue", "ok", expect))
+    for program in (minimal_of(record, tmp_path), built(record, tmp_path)):
+        assert subprocess.run([program], capture_output=True, check=False).returncode == status
+
+
 @pytest.mark.parametrize(("request_", "why"), [
     ("declare connect headers=sys/socket.h like=x", "its calls are made by a C compiler"),
     ("setsockopt one SO_BINDTODEVICE value=link0", "its device is one of the laboratory"),
@@ -386,7 +401,7 @@ def test_minimal_program_says_why_there_is_none(refuse: Report, tmp_path: Path, 
 # --- one that departs, blocks, crashes, or has nothing to do --------------------------------------------------
 
 
-def made(*steps: tuple[str, str, str], **more: object) -> Record:
+def made(*steps: tuple[str, str, str | Mapping[str, object]], **more: object) -> Record:
     """A result by hand, of a clause that every document has. steps: request, what was seen, what is expected."""
     lines = [{"text": request, "verb": request.partition(" ")[0], "subject": request.split()[1], "request": request,
               "observed": {"ret": ret}, "step": at, "line": at + 1,

@@ -48,6 +48,7 @@ UNLIKE: Mapping[str, Sequence[str]] = {
 GIVES: Mapping[str, Mapping[str, Sequence[str]]] = {
     "poll": {"revents": ("", "POLLIN", "POLLOUT", "POLLOUT,POLLHUP", "POLLIN,POLLOUT,POLLERR,POLLHUP")},
     "epoll_wait": {"revents": ("", "POLLOUT", "POLLOUT,POLLHUP", "POLLIN,POLLOUT,POLLERR,POLLHUP")},
+    "kevent": {"ready": ("", "input", "output"), "flags": ("", "EV_EOF"), "value": ("ok", "ECONNREFUSED", "ETIMEDOUT")},
     "wait": {"ready": ("", "input", "output", "input,output")},
     "getsockopt": {"value": ("ok", "0", "1", "2", "ECONNREFUSED", "ETIMEDOUT", "EINPROGRESS")},
     "recv": {"data": ("", "hello", "noise")},
