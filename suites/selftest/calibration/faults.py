@@ -106,6 +106,7 @@ class Layer:
     """
 
     def __init__(self, folder: Path, python: bool = False) -> None:
+        folder.chmod(0o755)  # agents in a laboratory of root are another user
         self.shared_object = folder / "faults.so"
         self.agent = ("{python}", "-I", "-S", "{compiled}") if python else ("{built}",)
         compiler = programs.find_compiler() or ["cc"]
