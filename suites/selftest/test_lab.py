@@ -553,6 +553,12 @@ def test_forbidden_namespaces_name_the_setting(lab: Lab) -> None:
                              "sysctl user.max_user_namespaces=15000 as root"}
 
 
+@pytest.mark.parametrize("number", [1, 6])
+def test_without_processes_there_is_no_laboratory_and_nothing_waits(lab: Lab, number: int) -> None:
+    found = served_by(["prlimit", f"--nproc={number}", *SERVE])
+    assert found == {"error": "no more processes may be started; raise ulimit -u"}
+
+
 def without(package: str) -> list[str]:
     """A command that serves a laboratory as if a package were not installed."""
     script = f"import runpy, sys; sys.modules[{package!r}] = None; sys.argv = {SERVE[1:]}; "
