@@ -224,8 +224,8 @@ WAYS = (
         "listener peer; stream it; connect it inet:127.0.0.1:4711; accept peer it-accepted; "
         "setsockopt it-accepted IP_MINTTL value=255; stream it-cut-off; connect it-cut-off inet:127.0.0.1:4711; "
         "accept peer it-cut-off-accepted; setsockopt it-cut-off-accepted IP_MINTTL value=255; stream it-other; "
-        "connect it-other inet:127.0.0.1:4711; accept peer it-other-accepted; send it-cut-off noise; "
-        "send it-other noise; poll it-other-accepted events=POLLIN; "
+        "connect it-other inet:127.0.0.1:4711; accept peer it-other-accepted; send it-cut-off data=noise; "
+        "send it-other data=noise; poll it-other-accepted events=POLLIN; "
         "poll it-cut-off-accepted events=POLLIN timeout=0; nonblocking it",
         answers={"poll it-cut-off-accepted .*": "ok revents="}),
     Way("socket-in state=shut-down-write",
