@@ -200,7 +200,6 @@ IMITATIONS = {
             "illumos.example.starts: connect(*) = -1 EAGAIN",
             "linux.AF_UNSPEC.stream: connect(*) = -1 EAGAIN",  # the next attempt, at a full queue
             "linux.seccomp: pthread_join(before) = -1 EAGAIN",
-            "linux.epoll.edge: pthread_join(*) = blocks",  # no attempt wakes who waits since before connect()
             "unsupported: no attempt is pending, so that none times out: at a full queue connect() = -1 EAGAIN",
             "unsupported: no attempt goes on in the background: at a full queue connect() = -1 EAGAIN")),
     "full-path-refuses": Imitation(
