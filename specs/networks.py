@@ -24,6 +24,11 @@ class Part:
     instead: Sequence[str] = ()
     word: str = ""
     capabilities: Sequence[str] = ()
+    count: int = 1
+
+    def made_by(self) -> list[str]:
+        """The commands that make it, as many times as it is there."""
+        return [command.format(number=number) for number in range(self.count) for command in self.commands]
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def reference() -> str:
 
 def networks() -> str:
     """What the laboratory makes: the rows, those of networks by domain, with their commands spelt out."""
-    parts = {key: {name: said(commands=part.commands, instead=part.instead, capabilities=part.capabilities,
+    parts = {key: {name: said(commands=part.made_by(), instead=part.instead, capabilities=part.capabilities,
                               word=part.word)
                    for name, part in rows.items()}
              for key, rows in (("every-namespace", TABLE.every_namespace), ("namespaces", TABLE.namespaces))}

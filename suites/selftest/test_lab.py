@@ -19,10 +19,12 @@ from typing import Any
 import pytest
 
 import fixtures.lab
+from fixtures import targets, wired
 from fixtures.lab import (
     DEVICES,
     NAMESPACES,
     NETWORKS,
+    PROCESSES,
     UNPRIVILEGED,
     Lab,
     end,
@@ -87,6 +89,47 @@ for name in sys.argv[1:]:
         print("ok")
     except OSError as error:
         print(errno.errorcode[error.errno])
+"""
+
+# Becomes user id 0 of a user namespace, and tries to set what the network namespace has.
+MAP = """
+import errno, os, sys
+sys.path.insert(0, sys.argv[1])
+from fixtures.lab import enter_namespaces
+try:
+    enter_namespaces(sys.argv[2])
+    print(os.getuid())
+    open("/proc/sys/net/ipv4/ip_default_ttl", "w")
+except OSError as error:
+    print(errno.errorcode[error.errno])
+"""
+
+# Sends a datagram there and back between the laboratory's namespace and one at the end of a link, and prints it.
+CARRY = """
+import socket, subprocess, sys, threading
+sys.path.insert(0, sys.argv[1])
+from fixtures import lab, wired
+
+def answer():
+    data, client = server.recvfrom(9)
+    server.sendto(data, client)
+
+CLIENT = '''
+import socket, sys
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.connect((sys.argv[1], int(sys.argv[2])))
+client.send(b"hello")
+print(client.recv(9).decode())
+'''
+name, wire = wired.take_link()
+near = wired.links()[name]
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind((near["AF_INET"].partition("/")[0], 0))
+lab.enter_namespaces(lab.PROCESSES)
+lab.enter_network()
+own = wired.build(name, wired.far_ends(near))
+threading.Thread(target=answer, daemon=True).start()
+wired.carry(wire, own, subprocess.Popen([sys.executable, "-c", CLIENT, *map(str, server.getsockname())]))
 """
 
 # A program that has a laboratory, prints the ids of its processes, and then waits to be killed.
@@ -272,6 +315,30 @@ def test_an_agent_takes_a_link_that_is_there_and_makes_none() -> None:
     with Lab(linked=True) as lab:
         taken = [*enter(lab.namespaces["default"]), sys.executable, "-c", TAKE, "wire0", "wire3", "wire0", "other0"]
         assert output(taken).split() == ["ok", "ok", "EBUSY", "EPERM"]
+
+
+@pytest.mark.skipif(not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="/dev/net/tun cannot be read and written")
+def test_an_agent_may_have_a_user_namespace_of_its_own_where_two_play_together() -> None:
+    """Its user id 0 is mapped there; settings are read-only as ever."""
+    script = [sys.executable, "-c", MAP, str(PROJECT), PROCESSES]
+    with Lab(linked=True) as lab:
+        assert output([*lab.enter("default"), *script]).split() == ["0", "EROFS"]
+    with Lab() as lab:
+        assert output([*lab.enter("default"), *script]).split() == ["ENOENT"]
+
+
+@pytest.mark.skipif(not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="/dev/net/tun cannot be read and written")
+def test_packets_go_through_a_link_to_a_namespace_of_an_agent() -> None:
+    """As wired.py carries them, but to a program in the place of gVisor."""
+    with Lab(linked=True) as lab:
+        assert output([*lab.enter("default"), sys.executable, "-c", CARRY, str(PROJECT)]).strip() == "hello"
+
+
+def test_ends_of_links_follow_from_the_table() -> None:
+    assert len(wired.links()) == targets.LINKED_AGENTS + 2
+    near = wired.links()["wire1"]
+    assert near == {"AF_INET": "198.18.1.0/31", "AF_INET6": "2001:db8:3:1::/127"}
+    assert wired.far_ends(near) == {"AF_INET": "198.18.1.1/31", "AF_INET6": "2001:db8:3:1::1/127"}
 
 
 def test_one_namespace_has_one_ephemeral_port(lab: Lab) -> None:

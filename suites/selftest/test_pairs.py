@@ -174,7 +174,8 @@ def test_both_are_reset_and_the_first_failure_counts(both: tuple[Written, Writte
     ("{bound-socket: peer}", "      - {bind: client, to: peer}\n", set()),
     ("{bound-socket: peer}", "      - {bind: client, to: loopback}\n", {"peer"}),
     ("{listener: peer}", "      - {setsockopt: client, option: SO_BINDTODEVICE, value: lo}\n", set()),
-    ("{listener: peer}", "      - {getsockname: client, expect: {host: loopback}}\n", set())])
+    ("{listener: peer}", "      - {getsockname: client, expect: {host: loopback}}\n", set()),
+    ("{listener: peer}", "      - {getsockname: client, size: 6, expect: {host: 127.0.0.0}}\n", set())])
 def test_case_is_for_two_where_it_needs_no_more_than_peers(given: str, steps: str, names: set[str]) -> None:
     made = case(given, steps + "      - {connect: client, to: loopback, expect: ok}\n")
     assert peers_of(made.given, made.steps) == names
@@ -326,9 +327,17 @@ def test_two_that_have_links_to_the_host_have_none_to_each_other(start: Start) -
 def test_pair_lacks_what_either_lacks(start: Start) -> None:
     session = start(native(), altered())
     few = pairs.both({"verbs": ["bind", "dup"], "domains": ["AF_INET", "AF_UNIX"]},
-                     {"verbs": ["bind"], "domains": ["AF_INET"], "system": "S", "release": "1", "implementation": "i"})
+                     {"verbs": ["bind"], "domains": ["AF_INET"], "system": "S", "release": "1", "implementation": "i"},
+                     None)
     assert few == {"verbs": ["bind"], "domains": ["AF_INET"], "peer": "S 1 i"}
     assert set(session.hello["verbs"]) <= set(session.peer.hello["verbs"])  # type: ignore[attr-defined]
+
+
+def test_link_carries_no_domain_but_those_of_its_ends() -> None:
+    every = ["AF_INET", "AF_INET6", "AF_UNIX"]
+    hello = {"verbs": ["bind"], "domains": every, "system": "S", "release": "1", "implementation": "i"}
+    assert pairs.both(hello, hello, None)["domains"] == every
+    assert pairs.both(hello, hello, {"AF_INET6": "2001:db8::1"})["domains"] == ["AF_INET6"]
 
 
 def test_closed_neither_has_agents_left(start: Start) -> None:
