@@ -92,7 +92,7 @@ def write_baseline(run_: Run, played: Iterable[tuple[Case, Transcript]], profile
         folder.mkdir(exist_ok=True)
         systems = {*baseline.seen(file), target.version}
         file.write_text(baseline.text(profile.platform, systems, own), encoding="utf-8")
-    return f"{strict.display_path(file)}: {plural(changed, 'case')} recorded"
+    return f"{strict.display_path(file)}: {plural(changed, 'case')} recorded" if changed else "no observation is new"
 
 
 # --- Departures ---------------------------------------------------------------------------------------------

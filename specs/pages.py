@@ -26,6 +26,7 @@ from specs.model import (
 from specs.strict import HERE, Map, Seq, display_path, fail, listed, listing, read, suggest
 
 FOLDER = HERE / "platforms"
+CLOSED = ("domain", "type", "nonblocking", "facility")  # axes whose values the grammar has
 
 
 def profile(platform: str, known: Mapping[str, Clause], folder: Path = FOLDER) -> Profile:
@@ -64,6 +65,8 @@ def deviations(file: str, page: Map, known: Mapping[str, Clause]) -> Iterator[De
 
 def place(file: str, entry: Map) -> Place:
     """Where an entry of a page holds."""
+    for axis in (one for one in CLOSED if one in entry.get("where", {})):
+        check(file, entry["where"][axis], entry.line, f"where {axis}", validator("scenarios", axis))
     where = tuple((axis, tuple(value_of(file, str(one), entry.line) for one in listed(values)))
                   for axis, values in entry.get("where", {}).items())
     return Place(tuple(listed(entry.get("in", ()))), where)

@@ -186,7 +186,8 @@ class Reader:
             self.names.add(name)
         for used in (name, *(operands[key] for key in ("with", "over", "fd") if key in operands)):
             if used not in self.names:
-                fail(self.file, line, f"nothing is named {used!r}; named so far: {listing(self.names) or 'nothing'}")
+                fail(self.file, line, f"nothing is named {used!r} by `given` or a step before; named so far: "
+                     f"{listing(self.names) or 'nothing'}")
         for to in listed(operands.get("to", ())):
             if ":" not in to and to not in self.names | self.words.addresses:
                 fail(self.file, line, f"no address {to!r}; it is a literal, one of {listing(self.words.addresses)}, "

@@ -129,7 +129,7 @@ def display_path(path: Path) -> str:
 def suggest(word: str, known: Iterable[str], otherwise: str = "clauses are in specs/clauses/") -> str:
     """What was perhaps meant."""
     close = difflib.get_close_matches(word, list(known), 3, 0.5)
-    return f"perhaps {', '.join(close)}" if close else otherwise
+    return f"perhaps {', '.join(close)}; {otherwise}" if close else otherwise
 
 
 def listing(words: Iterable[str]) -> str:

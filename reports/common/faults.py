@@ -60,13 +60,17 @@ def shown(record: Record) -> Iterator[tuple[str, str, str, str]]:
     for clause, verdict in record.clauses.items():
         checks = [step for step in record.steps if clause in step.judged]
         at = first_wrong([step.judged[clause] for step in checks])
+        outdated = [(one.bug or clause, f"{clause} conforms, declared: {spell_declared(one.observed)}")
+                    for one in record.deviations if one.clause == clause]
         if at is not None:
             any_shown = True
-            yield "undeclared", clause, checks[at].ret, instead(checks[at], clause, record)
+            is_stale = checks[at].judged[clause] == "stale" and outdated
+            what = outdated[0][1] if is_stale else instead(checks[at], clause, record)
+            yield "undeclared", clause, checks[at].ret, what
         elif verdict == "stale":
-            for one in (one for one in record.deviations if one.clause == clause):
+            for name, what in outdated:
                 any_shown = True
-                yield "stale", one.bug or clause, "", f"{clause} conforms, declared: {spell_declared(one.observed)}"
+                yield "stale", name, "", what
     if not any_shown:
         kind = record.verdict if record.verdict in KINDS else "undeclared"
         reason = NUMBERED.sub(r"\1\2*", record.reason)

@@ -36,7 +36,7 @@ NAMED = {fault.name: fault for fault in FAULTS}
 WITHOUT = {"unlink": "it is about a path", "dlsym": "it is about a library", "declare": "it is about a header",
            "pthread_join": "what it gives is another call's",
            **dict.fromkeys(("fork", "waitpid"), "what a child leaves is shown by close()"),
-           "io_uring": "it is no call of libc, which a preloaded library could replace",
+           **dict.fromkeys(("io_uring", "io_uring-multishot"), "it is no call of libc, which a library could replace"),
            **dict.fromkeys(("kqueue", "kevent", "devpoll", "ports"), "Linux does not have it")}
 # One of each kind: an errno, a value, an effect, waiting, an address, a name, SO_ERROR, readiness, data, a descriptor.
 SAMPLE = ("refused-as-reset[inet]", "failure-is-positive[unix]", "datagram-connects-once[inet6]",

@@ -109,7 +109,7 @@ def test_specs_touch_no_operating_system() -> None:
 
 # Lines that a module may have: a reader sees all of its rule at once.
 BUDGETS = {"conftest.py": 120, "suites/engine.py": 120, "specs/judge.py": 110}
-CORE = 5821  # lines; a fixture or a call that is added may raise it, what only moves may not
+CORE = 5825  # lines; a fixture or a call that is added may raise it, what only moves may not
 FUNCTION = 40  # lines
 
 

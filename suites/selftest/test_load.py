@@ -126,7 +126,7 @@ def files(tmp_path: Path) -> Files:
             "connect: client, to: peer}",
             "connect: clinet, to: peer}",
             11,
-            "nothing is named 'clinet'; named so far: client, peer",
+            "nothing is named 'clinet' by `given` or a step before; named so far: client, peer",
         ),
         ("listener: peer,", "listner: peer,", 8, "no fixture 'listner'; it is one of closed-port, listener, socket-in"),
         ("listener: peer,", "closed-port: peer,", 8, "closed-port takes no 'backlog'; it takes a name only"),

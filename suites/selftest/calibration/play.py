@@ -141,7 +141,8 @@ class Bench:
 
     def play_one(self, session: Session, case: Case, slow: bool) -> Played:
         """One at a time where cases would meet; those that wait do so in any run."""
-        shared = SHARED & {given.fixture for given in case.given} or {netns_of(case)} - {DEFAULT_NETNS}
+        fixtures = SHARED & {given.fixture for given in case.given}
+        shared = fixtures or {netns_of(case)} - {DEFAULT_NETNS} or paths_of(case)
         with self.locks[min(shared)] if shared and not slow else nullcontext():
             transcript = engine.play(case, session, slow, foresee(case, self.profile))
         return Played(case, transcript, judge(case, transcript, clauses(), self.profile))
@@ -159,6 +160,11 @@ class Bench:
         finally:
             session.lab = None  # which others use
             session.close()
+
+
+def paths_of(case: Case) -> set[str]:
+    """The paths that its steps spell out: agents have one folder."""
+    return {to for step in case.steps if (to := str(step.operands.get("to", ""))).startswith("unix:")}
 
 
 def few(some: Collection[Case]) -> list[Case]:
