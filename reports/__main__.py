@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import io
+import pkgutil
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, cast
 
-from reports import (
-    accept,
-    bugs,
-    coverage,
-    diff,
-    explain,
-    findings,
-    history,
-    judge,
-    matrix,
-    reproduce,
-    summary,
-    tap,
-    traits,
-)
+import reports
 from specs.model import SpecError
 from specs.record import Unreadable
 
@@ -38,8 +26,13 @@ class Verb(Protocol):
     def run(self, options: Namespace) -> int | None: ...
 
 
-VERBS: Mapping[str, Verb] = {verb.__name__.rpartition(".")[2]: verb for verb in (
-    matrix, explain, summary, diff, accept, history, findings, tap, judge, reproduce, coverage, bugs, traits)}
+def verbs() -> dict[str, Verb]:
+    """Each module of this package is one; what they share is in the packages below it."""
+    names = [one.name for one in pkgutil.iter_modules(reports.__path__) if not one.ispkg and one.name != "__main__"]
+    return {name: cast("Verb", importlib.import_module(f"reports.{name}")) for name in names}
+
+
+VERBS: Mapping[str, Verb] = verbs()
 
 
 class Parser(ArgumentParser):
@@ -55,9 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     An error is one line on standard error.
     """
     parser = Parser(prog="python -m reports", description="Render result files of the suite.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    chosen = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
-        verb.arguments(verbs.add_parser(name, help=verb.__doc__, description=verb.__doc__))
+        verb.arguments(chosen.add_parser(name, help=verb.__doc__, description=verb.__doc__))
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for terminals without ✓

@@ -93,10 +93,18 @@ def test_packages_import_what_they_may(package: str) -> None:
         assert not others, f"{name_of(path)} imports {', '.join(others)}"
 
 
+def reading_results() -> str:
+    """The table of README's part about results."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return readme[readme.index("| `matrix FILE"):].partition("\n\n")[0]
+
+
 def test_top_of_reports_has_verbs_alone() -> None:
     """A module for each verb, which nothing but the command line imports; what verbs share is in a folder."""
     verbs = {path.stem for path in (ROOT / "reports").glob("*.py")} - {"__init__", "__main__"}
-    assert verbs == reports.VERBS.keys()
+    rows = set(re.findall(r"^\| `([a-z]+)(?: [^`]*)?` \|", reading_results(), re.MULTILINE))
+    assert verbs == reports.VERBS.keys() == rows
+    assert all(verb.__doc__ and callable(verb.arguments) and callable(verb.run) for verb in reports.VERBS.values())
     for path in below("reports", "*.py"):
         imported = {name.split(".")[1] for name in imports(path) if name.startswith("reports.")}
         assert path.stem == "__main__" or not imported & verbs, name_of(path)
