@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import targets
+from fixtures import pairs, targets
 from fixtures.targets import Agent, Session, Target
 from specs import load, scenarios, strict
 from specs.model import Case, Profile
@@ -178,6 +178,20 @@ def test_killed_sandbox_ends_its_client_and_the_case_alone(name: str, start: Cal
         assert agent.call("socket client AF_INET SOCK_STREAM").ret == "crashed"
     assert watched.are_gone()
     assert verdict(session, TEXT) == ("conforms", "")
+
+
+def test_sandbox_at_a_link_connects_to_the_kernel_and_leaves_nothing() -> None:
+    session = pairs.session_of(targets.choose(ENTRIES, ["gvisor+native"])["gvisor+native"])
+    session.open()
+    try:
+        if session.unavailable:
+            pytest.skip(session.unavailable)
+        assert verdict(session, TEXT) == ("conforms", "")
+        with session.agent() as agent:
+            watched = Watched(agent.process.pid)
+    finally:
+        session.close()
+    assert watched.are_gone()
 
 
 def test_closed_it_has_no_processes_left(layer: Session) -> None:
