@@ -328,16 +328,16 @@ def test_pair_lacks_what_either_lacks(start: Start) -> None:
     session = start(native(), altered())
     few = pairs.both({"verbs": ["bind", "dup"], "domains": ["AF_INET", "AF_UNIX"]},
                      {"verbs": ["bind"], "domains": ["AF_INET"], "system": "S", "release": "1", "implementation": "i"},
-                     None)
+                     linked=False)
     assert few == {"verbs": ["bind"], "domains": ["AF_INET"], "peer": "S 1 i"}
     assert set(session.hello["verbs"]) <= set(session.peer.hello["verbs"])  # type: ignore[attr-defined]
 
 
-def test_link_carries_no_domain_but_those_of_its_ends() -> None:
-    every = ["AF_INET", "AF_INET6", "AF_UNIX"]
+def test_link_carries_ip_alone() -> None:
+    every = ["AF_INET", "v4-mapped", "AF_UNIX", "abstract"]
     hello = {"verbs": ["bind"], "domains": every, "system": "S", "release": "1", "implementation": "i"}
-    assert pairs.both(hello, hello, None)["domains"] == every
-    assert pairs.both(hello, hello, {"AF_INET6": "2001:db8::1"})["domains"] == ["AF_INET6"]
+    assert pairs.both(hello, hello, linked=False)["domains"] == every
+    assert pairs.both(hello, hello, linked=True)["domains"] == ["AF_INET", "v4-mapped"]
 
 
 def test_closed_neither_has_agents_left(start: Start) -> None:
