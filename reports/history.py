@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from rich.console import Console
 
-from reports.common import terminal
+from reports.common import terminal, upgrade
 from reports.common.aggregate import alike
 from reports.common.comparison import compare
-from reports.common.results import Name, Run, expanded, give_back, plural, read
+from reports.common.results import Name, Source, contents, expanded, header_of, lines, named, plural, whole
 from reports.common.wording import GLYPHS, observed_instead
-from specs.record import Record, Unreadable
+from specs.record import SCHEMA, Footer, Header, Record, Unreadable, encode
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -25,25 +26,85 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    runs = sorted((read(file) for path in options.files for file in expanded(path)), key=lambda one: one.header.started)
+    files = [named(path) for folder in options.files for path in expanded(folder)]
+    torn, found = histories(sorted(files, key=lambda one: header(one[0]).started),
+                            options.targets.split(",") if options.targets else [])
     to = terminal.console()
-    for one in runs:
-        if one.torn:
-            terminal.say(to, f"torn run: {one.file} {one.torn}", "bold yellow")
-    for names in [options.targets.split(",")] if options.targets else [[name] for name in played(runs)]:
-        show(to, names, points(runs, names), options.all)
+    for line in torn:
+        terminal.say(to, line, "bold yellow")
+    for one in found:
+        show(to, one, options.all)
 
 
-def played(runs: Sequence[Run]) -> list[str]:
-    return list(dict.fromkeys(record.target for one in runs for record in one.records))
+# --- What a history reads of a result -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Point:
-    """One target in one run. label: `native 6.18.44, 2026-11-22 10:00`."""
+NONE = msgspec.Raw(b"")
 
-    label: str
-    records: dict[str, Record]
+
+class Check(msgspec.Struct, frozen=True, gc=False):
+    """What a step observed, and what judges it, as the file has it; a step without a verdict is no check."""
+
+    observed: msgspec.Raw
+    expect: msgspec.Raw = NONE
+    clause: str = ""
+    verdict: str = ""
+    verdicts: msgspec.Raw = NONE
+    seconds: float = 0.0
+
+
+class Glance(msgspec.Struct, gc=False, tag_field="kind", tag="result",
+             rename={"id": "case", "checks": "steps", "line": ""}):
+    """As much of a result as its state depends on. line: where all of it is, and no field of it."""
+
+    id: str
+    target: str
+    verdict: str
+    clauses: dict[str, str]
+    checks: list[Check]
+    line: Source | None = None
+
+    def is_like(self, other: Glance) -> bool:
+        """Whether the two have the same state, but for addresses in it."""
+        return (self.checks == other.checks and self.clauses == other.clauses
+                and self.verdict == other.verdict != "unresolved")  # of which a precondition says why
+
+    def record(self) -> Record:
+        """All of it. Unreadable: what has not been read so far is none."""
+        assert self.line
+        try:
+            read = whole(self.line)
+        except ValueError as error:
+            raise Unreadable(f"{self.line.file}:{self.line.number}: {error}") from None
+        assert isinstance(read, Record)
+        return read
+
+
+DECODER = msgspec.json.Decoder(Header | Glance | Footer)
+
+
+def glance(line: Source) -> Header | Glance | Footer:
+    item: Header | Glance | Footer = DECODER.decode(line.text if line.schema == SCHEMA else upgraded(line))
+    if isinstance(item, Header) or (isinstance(item, Glance) and upgrade.is_renamed(item.id, item.clauses)):
+        item = DECODER.decode(upgraded(line))
+    if isinstance(item, Glance):
+        item.checks = [one for one in item.checks if one.verdict or one.verdicts != NONE]
+        item.line = line
+    return item
+
+
+def upgraded(line: Source) -> str:
+    """A line as the present schema has it."""
+    return encode(upgrade.read(line.text, line.schema))
+
+
+def header(file: Path) -> Header:
+    """The first line alone."""
+    _, item = next(lines(file, glance), (0, None))
+    return item if isinstance(item, Header) else contents(file, glance)[0]
+
+
+# --- States -------------------------------------------------------------------------------------------------
 
 
 class State(NamedTuple):
@@ -58,48 +119,84 @@ class State(NamedTuple):
 NOTES = {"scenario": "(the scenario was edited)", "judged": "(judged otherwise)"}  # by the kinds of differences
 
 
-def points(runs: Sequence[Run], names: Sequence[str]) -> list[Point]:
-    """The runs of these targets: targets in the given order, the runs of each by time."""
-    found = []
-    for name in names:
-        for one in runs:
-            records = {record.id: record for record in one.records if record.target == name}
-            if records:
-                when = one.header.started[:16].replace("T", " ")
-                found.append(Point(f"{name} {one.header.targets[name].release}, {when}", records))
-        if not any(point.label.startswith(f"{name} ") for point in found):
-            raise Unreadable(f"no run played {name!r}; they played {', '.join(played(runs))}")
+@dataclass
+class Trail:
+    """One case. last: its result in the last run that played it."""
+
+    states: list[State] = field(default_factory=list)
+    last: Glance | None = None
+
+    def add(self, label: str, new: Glance) -> None:
+        """Add the state of one more run, if it is another than in the run before."""
+        if not (self.last and self.last.is_like(new)) or "name=" in self.states[-1].text:  # an address
+            record = new.record()
+            seen = dict.fromkeys(observed_instead(record, clause) for clause, verdict in record.clauses.items()
+                                 if verdict == record.verdict)
+            state = record.verdict, ", ".join(filter(None, seen))
+            if not self.states or state != self.states[-1][1:3]:
+                note = NOTES.get(compare(self.last.record() if self.last else None, record), "")
+                self.states.append(State(label, *state, note))
+        self.last = new
+
+
+@dataclass
+class History:
+    """One target, or several versions of it, over the runs. points: the number of runs that played it."""
+
+    names: Sequence[str]
+    points: int = 0
+    trails: dict[str, Trail] = field(default_factory=dict)
+
+    def add(self, name: str, head: Header, results: Iterable[Glance]) -> None:
+        """Add the results of one target in a run."""
+        label = f"{name} {head.targets[name].release}, {head.started[:16].replace('T', ' ')}"
+        self.points += 1
+        for one in results:
+            self.trails.setdefault(one.id, Trail()).add(label, one)
+
+
+def histories(files: Sequence[tuple[Path, str]], versions: Sequence[str]) -> tuple[list[str], Iterable[History]]:
+    """Which runs are torn; a history of each target, or one of these versions, the runs of each by time.
+
+    files: the oldest first, each with the only target to take of it, if one is named. They are read one after another,
+    for each version anew, and the last result of each case is all that is held of them.
+    """
+    torn: list[str] = []
+    each: dict[str, History] = {}
+    together = History(versions)
+    for version in versions or [""]:
+        before = together.points
+        for file, only in files:
+            head, results, missing = contents(file, glance)
+            head = header_of(file, head, only) if only else head
+            if missing and version in ("", *versions[:1]):
+                torn.append(f"torn run: {file} {missing}")
+            for name, held in by_target(results, head).items():
+                history = each.setdefault(name, History([name]))
+                if version in ("", name):
+                    (together if version else history).add(name, head, held)
+        if version and together.points == before:
+            raise Unreadable(f"no run played {version!r}; they played {', '.join(each)}")
+    return torn, [together] if versions else each.values()
+
+
+def by_target(results: Iterable[Glance], head: Header) -> dict[str, list[Glance]]:
+    found: dict[str, list[Glance]] = {}
+    for one in results:
+        if one.target in head.targets:
+            found.setdefault(one.target, []).append(one)
     return found
 
 
-def show(to: Console, names: Sequence[str], line: Sequence[Point], every: bool) -> None:
+def show(to: Console, history: History, every: bool) -> None:
     """Print the states of the cases, scenario by scenario; cases with the same states together."""
-    cases = sorted({case for point in line for case in point.records}, key=Name.of)
-    states = {}
-    for number, case in enumerate(cases):
-        states[case] = tuple(states_of(case, line))
-        if number % 10 == 0:
-            give_back()
-    printed = [case for case in cases if every or len(states[case]) > 1]
+    states = {case: tuple(history.trails[case].states) for case in sorted(history.trails, key=Name.of)}
+    printed = [case for case in states if every or len(states[case]) > 1]
     changed = plural(sum(len(found) > 1 for found in states.values()), "case")
-    terminal.say(to, f"{' -> '.join(names)}: {changed} of {len(cases)} changed in {plural(len(line), 'run')}", "bold")
+    terminal.say(to, f"{' -> '.join(history.names)}: {changed} of {len(states)} changed in "
+                     f"{plural(history.points, 'run')}", "bold")
     for name, number, found in alike(printed, states.__getitem__):
         terminal.say(to, f"  {name}  ({plural(number, 'case')})")
         for state in found:
             seen = " ".join(filter(None, (GLYPHS[state.verdict], *state[1:])))
             terminal.say(to, f"      {state.since}: {seen}", terminal.STYLES[state.verdict])
-
-
-def states_of(case: str, line: Sequence[Point]) -> Iterator[State]:
-    """The states of a case, each at the first point that has it. A run that did not play the case is left out."""
-    last, before = None, None
-    for point in line:
-        record = point.records.get(case)
-        if record is None:
-            continue
-        seen = dict.fromkeys(observed_instead(record, clause) for clause, verdict in record.clauses.items()
-                             if verdict == record.verdict)
-        state = record.verdict, ", ".join(filter(None, seen))
-        if state != before:
-            yield State(point.label, *state, NOTES.get(compare(last, record), ""))
-        last, before = record, state

@@ -12,16 +12,16 @@ from __future__ import annotations
 import mmap
 import re
 import weakref
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from reports.common import upgrade
 from specs.model import FAILING
-from specs.record import SCHEMA, Footer, Header, Line, Outcomes, Record, Target, Unreadable, encode
+from specs.record import SCHEMA, Footer, Header, Outcomes, Record, Target, Unreadable, encode
 
 MAPPED: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()  # result files, as long as anything holds a record of them
 
@@ -38,21 +38,55 @@ class Run:
     torn: str
 
 
+class Source(NamedTuple):
+    """A line, and where it is. schema: of the file."""
+
+    file: Path
+    number: int
+    text: memoryview
+    schema: int
+
+
+class Result(Protocol):
+    """A result as a report takes it: a record, or as much of one as it needs."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def target(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=Result)
+
+
 def read(name: Path) -> Run:
     """Read a result file, or the results of one target in it. Unreadable: the file and line of an error."""
+    file, target = named(name)
+    return of_target(read_run(file), target) if target else read_run(file)
+
+
+def named(name: Path) -> tuple[Path, str]:
+    """The file, and the target that is named behind an @; empty for all of them."""
     if not name.exists():
         for at in re.finditer("@", str(name)):
-            file, target = Path(str(name)[:at.start()]), str(name)[at.end():]
+            file = Path(str(name)[:at.start()])
             if file.is_file():
-                return of_target(read_run(file), target)
-    return read_run(name)
+                return file, str(name)[at.end():]
+    return name, ""
 
 
 def read_run(file: Path) -> Run:
+    header, records, torn = contents(file, whole)
+    return Run(file, header, tuple(records), torn)
+
+
+def contents(file: Path, as_result: Callable[[Source], Header | Footer | Item]) -> tuple[Header, list[Item], str]:
+    """The header, the results, and what is missing from a file. as_result: makes a line what the report takes."""
     header: Header | None = None
     footer: Footer | None = None
-    records: dict[tuple[str, str], Record] = {}
-    for number, item in lines(file):
+    records: dict[tuple[str, str], Item] = {}
+    for number, item in lines(file, as_result):
         if footer or isinstance(item, Header) != (header is None):
             raise Unreadable(f"{file}:{number}: a header comes first and once, a footer last")
         if isinstance(item, Header):
@@ -66,7 +100,7 @@ def read_run(file: Path) -> Run:
             records[item.id, item.target] = item  # of a case that was played again, the last
     if header is None:
         raise Unreadable(f"{file}:1: empty; a result file begins with its header")
-    return Run(file, header, tuple(records.values()), missing(footer, records.values()))
+    return header, list(records.values()), missing(footer, records.values())
 
 
 def failed(files: Iterable[Path]) -> set[tuple[str, str]]:
@@ -77,10 +111,15 @@ def failed(files: Iterable[Path]) -> set[tuple[str, str]]:
 
 def of_target(run: Run, target: str) -> Run:
     """The run with the results of one target only."""
-    if target not in run.header.targets:
-        raise Unreadable(f"{run.file}: no target {target!r}; it has {', '.join(run.header.targets)}")
-    header = msgspec.structs.replace(run.header, targets={target: run.header.targets[target]})
+    header = header_of(run.file, run.header, target)
     return Run(run.file, header, tuple(one for one in run.records if one.target == target), run.torn)
+
+
+def header_of(file: Path, header: Header, target: str) -> Header:
+    """The header with one target only. Unreadable: it has none of that name."""
+    if target not in header.targets:
+        raise Unreadable(f"{file}: no target {target!r}; it has {', '.join(header.targets)}")
+    return msgspec.structs.replace(header, targets={target: header.targets[target]})
 
 
 def write(run: Run, out: IO[bytes]) -> None:
@@ -93,15 +132,14 @@ def write(run: Run, out: IO[bytes]) -> None:
     out.writelines(encode(line).encode() + b"\n" for line in (run.header, *run.records, *footer))
 
 
-def lines(file: Path) -> Iterator[tuple[int, Line]]:
+def lines(file: Path,
+          as_result: Callable[[Source], Header | Footer | Item]) -> Iterator[tuple[int, Header | Footer | Item]]:
     """The lines, decoded, with their numbers."""
     schema, ended = SCHEMA, False
     for number, line, is_whole in raw_lines(file):
         try:
-            item = upgrade.read(line, schema)
+            item = as_result(Source(file, number, line, schema))
             schema, ended = item.schema if isinstance(item, Header) else schema, isinstance(item, Footer)
-            if isinstance(item, Record):
-                validate(item)
             yield number, item
         except RecursionError:
             raise Unreadable(f"{file}:{number}: nested too deeply") from None
@@ -109,6 +147,14 @@ def lines(file: Path) -> Iterator[tuple[int, Line]]:
             if number > 1 and not is_whole and not ended:
                 return  # the run was killed while it wrote this line
             raise Unreadable(f"{file}:{number}: {error}") from None
+
+
+def whole(line: Source) -> Header | Footer | Record:
+    """A line with every field of it; ValueError says what is wrong with it."""
+    item = upgrade.read(line.text, line.schema)
+    if isinstance(item, Record):
+        validate(item)
+    return item
 
 
 def validate(record: Record) -> None:
@@ -155,7 +201,7 @@ def give_back() -> None:
         content.madvise(mmap.MADV_DONTNEED)
 
 
-def missing(footer: Footer | None, records: Collection[Record]) -> str:
+def missing(footer: Footer | None, records: Collection[Result]) -> str:
     """What is missing from a run; empty if it is complete."""
     if footer is None or not footer.complete:
         return f"ends after {plural(len({record.id for record in records}), 'case')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -26,14 +26,14 @@ def read(text: str | bytes | memoryview, schema: int = SCHEMA) -> Line:
         if not 1 <= line.schema <= SCHEMA:
             raise ValueError(f"schema {line.schema}; these reports read schema 1 to {SCHEMA}")
         return read(text, line.schema)
-    if not old and isinstance(line, Record) and is_renamed(line):
+    if not old and isinstance(line, Record) and is_renamed(line.id, line.clauses):
         return decode(msgspec.json.encode(upgraded(msgspec.json.decode(text), WITH_OLD_NAMES)))
     return line
 
 
-def is_renamed(record: Record) -> bool:
+def is_renamed(case: str, clauses: Iterable[str]) -> bool:
     """Whether a case, or a clause that it is about, has been given another name since: no schema changes by that."""
-    return topic(record.id) in renames()["scenarios"] or not renames()["clauses"].keys().isdisjoint(record.clauses)
+    return topic(case) in renames()["scenarios"] or not renames()["clauses"].keys().isdisjoint(clauses)
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from reports.common.results import lines
+from reports.common.results import lines, whole
 from specs.judge import Judgement, judge
 from specs.model import Bug, Case, Check, Citation, Clause, Deviation, Entry, Place, Profile, Step, Transcript
 from specs.record import (
@@ -158,13 +158,13 @@ STEP = {"text": "connect(client)", "verb": "connect", "observed": {"ret": "ok"}}
 ])
 def test_step_that_no_run_writes_is_refused(change: dict[str, Any], problem: str, tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match=f"results:1: .*{problem}"):
-        list(lines(written(tmp_path, line() | {"steps": [STEP | change]})))
+        list(lines(written(tmp_path, line() | {"steps": [STEP | change]}), whole))
 
 
 @pytest.mark.parametrize("change", [{"clauses": {}}, {"verdict": "fine"}, {"steps": None}, {"kind": "other"}])
 def test_line_that_no_run_writes_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="results:1: "):
-        list(lines(written(tmp_path, line() | change)))
+        list(lines(written(tmp_path, line() | change), whole))
 
 
 def written(folder: Path, content: dict[str, Any]) -> Path:

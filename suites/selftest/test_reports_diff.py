@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reports import history
 from reports.common import results
 from reports.common.comparison import KINDS
 from suites.selftest.written import Json, Report, Write, header, result
@@ -304,6 +305,48 @@ def test_history_marks_what_the_suite_caused(write: Write, report: Report) -> No
     out = report("history", *files)
     assert "≠ deviates EINVAL (judged otherwise)" in out
     assert "✓ conforms (the scenario was edited)" in out
+
+
+def test_history_reads_all_of_a_result_only_where_its_state_may_be_another(
+        write: Write, report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither times nor addresses are states, and of two hundred runs nothing else changes in most cases."""
+    files, read = [], []
+
+    def whole(line: results.Source) -> Any:
+        read.append(line.file.name)
+        return results.whole(line)
+
+    monkeypatch.setattr(history, "whole", whole)
+    for day in (1, 2, 3):
+        made = result("a", "fails", "EINVAL" if day < 3 else "EBADF", names={"peer": f"inet:127.0.0.1:{day}"},
+                      seconds=day)
+        made["steps"][0] |= {"text": f"listen(peer{day}, 1)", "seconds": day}
+        files.append(write(made, name=str(day), head=at(day, "6.1")))
+    assert report("history", *files).count("fails") == 2
+    assert read == ["1", "3", "2"]
+
+
+def test_history_of_addresses_is_that_of_what_has_them(write: Write, report: Report) -> None:
+    files = []
+    for day, (name, peer) in enumerate([("1", "1"), ("2", "2"), ("2", "3")], 1):
+        made = result("a", "fails", "ok", names={"peer": f"inet:127.0.0.1:{peer}"})
+        made["steps"][2] |= {"observed": {"ret": "ok", "name": f"inet:127.0.0.1:{name}"}, "expect": {"name": "x"}}
+        files.append(write(made, name=str(day), head=at(day, "6.1")))
+    out = report("history", *files)
+    assert [line.split(": ", 1)[1] for line in out.splitlines() if "fails" in line] == [
+        "✗ fails name=peer", "✗ fails name=inet:127.0.0.1:*"]
+
+
+def test_history_over_files_of_older_names(write: Write, report: Report) -> None:
+    old, new = (result("a", clause=clause) for clause in ("unspecified.state", "survey.state"))
+    files = [write(old, name="1", head=at(1, "6.1") | {"schema": 1}), write(new, name="2", head=at(2, "6.1"))]
+    assert report("history", *files) == "native: 0 cases of 1 changed in 2 runs\n"
+
+
+def test_history_of_what_is_no_result_is_refused(write: Write, refuse: Report) -> None:
+    made = result("a")
+    del made["steps"][0]["observed"]["ret"]
+    assert ":2: `observed` has no `ret`" in refuse("history", write(made))
 
 
 def test_history_of_a_target_without_a_run_is_refused(write: Write, refuse: Report) -> None:
