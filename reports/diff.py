@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 from reports.common import markdown, terminal
 from reports.common.aggregate import alike
 from reports.common.comparison import KINDS, closest_drawn, compare, compare_drawn, probes
-from reports.common.results import Column, Name, Results, gather, plural
+from reports.common.results import Column, Name, Results, gather, give_back, plural
 from reports.common.tables import Field, Table
 from reports.common.wording import GLYPHS, departures, observed_instead
 from specs.record import Record, Unreadable
@@ -89,7 +89,9 @@ class Comparison:
         news = {case: records[after.label] for case, records in new.cases.items() if after.label in records}
         unknown = {kind for kind, results in (("added", old), ("gone", new)) if any(one.torn for one in results.runs)}
         differences, same = [], 0
-        for case in sorted({**olds, **news}, key=Name.of):
+        for number, case in enumerate(sorted({**olds, **news}, key=Name.of)):
+            if number % 100 == 0:
+                give_back()
             one, other = olds.get(case) or closest_drawn(case, olds), news.get(case) or closest_drawn(case, news)
             both = case in olds and case in news
             kind = compare(one, other) if both else compare_drawn(one, other, case in news)

@@ -7,7 +7,7 @@ holds, so that one that holds anything else is refused.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -17,7 +17,10 @@ from specs.model import SYNONYMS, VERDICTS, Allowed, plain
 
 SCHEMA = 4
 
-Verdict = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(VERDICTS)})$")]
+if TYPE_CHECKING:
+    Verdict = str
+else:
+    Verdict = Literal[VERDICTS]
 Outcome = str | dict[str, Any]
 Outcomes = Outcome | list[Outcome]  # any of several
 
@@ -98,7 +101,7 @@ class Declared(msgspec.Struct, frozen=True):
                    bug.reported, f"{entry.file}:{entry.line}")
 
 
-class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class PlannedStep(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """A step as the scenario has it. step: its index there; line: in the scenario's file.
 
     after: what the attempt before gives where it is checked, or the call that it follows. observe: it is recorded only,
@@ -137,7 +140,7 @@ class PlannedStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
                           self.follows)
 
 
-class PlayedStep(PlannedStep, frozen=True, omit_defaults=True, kw_only=True):
+class PlayedStep(PlannedStep, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """One call and what it gave. Its line is 0 if the scenario does not ask for it itself.
 
     given: the name of the fixture that made the call. seconds: how long it took, if a millisecond or more.
@@ -175,7 +178,7 @@ class PlayedStep(PlannedStep, frozen=True, omit_defaults=True, kw_only=True):
                            self.seconds)
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="result",
+class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="kind", tag="result",
              rename={"id": "case", "calls": "steps"}):
     """The result of one case on one target.
 
@@ -250,17 +253,14 @@ def planned(index: int, step: model.Step) -> dict[str, Any]:
     """What the scenario has of a step, so that a record can be judged again without it."""
     fields: dict[str, Any] = {"step": index, "line": step.line, "operands": plain(step.operands),
                               "after": step.after, "observe": step.observe, "follows": step.follows}
+    expect = {one.clause: plain(one.allowed[0] if len(one.allowed) == 1 else one.allowed) for one in step.checks}
     if step.checks and not step.checks[0].allowed:
         fields["clause"] = step.checks[0].clause
     elif len(step.checks) == 1:
-        fields |= {"expect": one_or_many(step.checks[0].allowed), "clause": step.checks[0].clause}
+        fields |= {"expect": expect[step.checks[0].clause], "clause": step.checks[0].clause}
     elif step.checks:
-        fields["expect"] = {check.clause: one_or_many(check.allowed) for check in step.checks}
+        fields["expect"] = expect
     return fields
-
-
-def one_or_many(allowed: tuple[Allowed, ...]) -> Any:
-    return plain(allowed[0]) if len(allowed) == 1 else plain(allowed)
 
 
 class Footer(msgspec.Struct, frozen=True, tag_field="kind", tag="footer"):

@@ -14,6 +14,7 @@ import re
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, TypeVar
 
@@ -162,7 +163,7 @@ def validate(record: Record) -> None:
     for step in (steps := record.steps):
         if "ret" not in step.observed:
             raise ValueError("`observed` has no `ret`")
-    for planned in (*steps, *record.missed):
+    for planned in (*steps, *record.missed) if record.missed else steps:
         if planned.clause:
             if planned.expect is None and not planned.observe:
                 raise ValueError("`clause` without `expect`")
@@ -230,6 +231,7 @@ class Name:
     variant: str
 
     @classmethod
+    @cache
     def of(cls, case: str) -> Name:
         path, _, rest = case.partition("::")
         scenario, _, variant = rest.partition("[")

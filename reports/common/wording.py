@@ -33,15 +33,17 @@ def observed_instead(record: Record, clause: str) -> str:
         return ""
     if verdict == "unresolved":
         return next((step.ret for step in record.steps if step.is_precondition and step.ret != "ok"), "")
-    found = (departure(step, clause, record.names) for step in record.steps if step.judged.get(clause) == verdict)
+    found = (departure(step, clause, record.names) for step in record.steps
+             if (step.verdict or step.verdicts) and step.judged.get(clause) == verdict)
     return next((text for text in found if text not in ("", verdict)), "")
 
 
 def departures(steps: Sequence[PlayedStep], names: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Clause, call and outcome of every check that does not conform, and of failed preconditions, without a clause."""
-    return [*((clause, step.text, departure(step, clause, names)) for step in steps
-              for clause, verdict in step.judged.items() if verdict != "conforms"),
-            *(("", step.text, step.ret) for step in steps if step.ret != "ok" and step.is_precondition)]
+    checks = [(clause, step.text, departure(step, clause, names)) for step in steps if step.verdict or step.verdicts
+              for clause, verdict in step.judged.items() if verdict != "conforms"]
+    return checks + [("", step.text, step.ret) for step in steps
+                     if step.line and step.observed["ret"] != "ok" and step.is_precondition]
 
 
 def departure(step: PlayedStep, clause: str, names: Mapping[str, str]) -> str:

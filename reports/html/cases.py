@@ -44,7 +44,8 @@ def grouped(results: Results) -> Iterator[Case]:
     """All cases, in their order."""
     for number, (case, records) in enumerate(results.cases.items()):
         yield Case(number, case.partition("[")[0], groups(records, results.columns))
-        give_back()
+        if number % 20 == 0:
+            give_back()
 
 
 def groups(records: Mapping[str, Record], columns: Sequence[Column]) -> list[Group]:
@@ -58,7 +59,7 @@ def groups(records: Mapping[str, Record], columns: Sequence[Column]) -> list[Gro
 
 def likeness(record: Record) -> tuple[Any, ...]:
     """What two targets have in common that are shown as one: all that the page prints of them."""
-    calls = tuple([(step.given, shared_text(step), outcome(step, record), step.verdict,
+    calls = tuple([(step.given, shared_text(step) if step.given else step.text, outcome(step, record), step.verdict,
                     tuple(step.verdicts.items()) if step.verdicts else ()) for step in record.steps])
     return record.verdict, record.reason, tuple(record.clauses.items()), calls, msgspec.json.encode(record.deviations)
 
@@ -68,14 +69,19 @@ def outcome(step: PlayedStep, record: Record) -> str:
 
     Of a million calls most return one word, and at once.
     """
-    seen, quick = step.observed, step.seconds < LONG_S / 10
-    text = spelled(tuple((seen if len(seen) == 1 else normalise(seen, record.names)).items()))
-    if quick:
+    seen, seconds = step.observed, step.seconds
+    text = returned(seen["ret"]) if len(seen) == 1 else spelled(tuple(normalise(seen, record.names).items()))
+    if seconds < LONG_S / 10:
         return text
-    if step.seconds >= LONG_S:
-        return text + spell_time(round(step.seconds))
+    if seconds >= LONG_S:
+        return text + spell_time(round(seconds))
     timed = any(is_timed(step.allowed(clause)) for clause in step.expected)
-    return text + spell_time(round(step.seconds, 1)) if timed else text
+    return text + spell_time(round(seconds, 1)) if timed else text
+
+
+@cache
+def returned(ret: str) -> str:
+    return spell_observed({"ret": ret})
 
 
 @cache

@@ -154,7 +154,7 @@ STEP = {"text": "connect(client)", "verb": "connect", "observed": {"ret": "ok"}}
 @pytest.mark.parametrize(("change", "problem"), [
     ({"observed": {}}, "`observed` has no `ret`"), ({"clause": A}, "`clause` without `expect`"),
     ({"expect": "EISCONN"}, "Expected `object`, got `str`"), ({"expect": {A: 1}}, "Expected `"),
-    ({"verdict": "fine"}, "regex"), ({"verdict": "conformsX"}, "regex"), ({"verdict": "Xconforms"}, "regex"),
+    ({"verdict": "fine"}, "enum"), ({"verdict": "conformsX"}, "enum"), ({"verdict": "Xconforms"}, "enum"),
 ])
 def test_step_that_no_run_writes_is_refused(change: dict[str, Any], problem: str, tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match=f"results:1: .*{problem}"):
