@@ -2,8 +2,9 @@
 
 Each round runs every command once, one after another, so that a machine whose speed changes changes all of them. CPU is
 user and system time with that of all children, memory the largest process, as wait4(2) has them; CPU in a second of
-wall time says how many processors are used. Beside the suite are its measures: as many empty items, a bare C program
-that makes the same calls as the agents, and connect01 of the Linux Test Project where that is installed.
+wall time says how many processors are used. Processes are the most at once that /proc shows, in four looks a second.
+Beside the suite are its measures: as many empty items, a bare C program that makes the same calls as the agents, and
+connect01 of the Linux Test Project where that is installed.
 
 What Python compiles is kept in a folder of the bench, also where PYTHONDONTWRITEBYTECODE is set: without it, half of
 collection would be compiling. Reports are of a native run under so many names that there are 65,000 results.
@@ -12,6 +13,7 @@ collection would be compiling. Reports are of a native run under so many names t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -19,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,16 +55,18 @@ MANY = (("suites/errors", 1), ("suites", 1), ("suites", 3), ("suites", 30))
 NAMES = 15  # of targets in the results for the reports
 RUNS = 200  # for their history
 WALKS = 2000
+SAMPLE_S = 0.25  # between two counts of processes
 PYTEST = (sys.executable, "-m", "pytest", "-q")
 REPORTS = (sys.executable, "-m", "reports")
 
 
 class Cost(NamedTuple):
-    """Seconds of processors and of a clock, and megabytes."""
+    """Seconds of processors and of a clock, megabytes, and the most processes at once; 0 where that is unknown."""
 
     cpu: float
     wall: float
     memory: float
+    processes: int
 
 
 def cost(command: Sequence[str], environment: Mapping[str, str], stdin: Path | None = None) -> Cost:
@@ -70,16 +75,40 @@ def cost(command: Sequence[str], environment: Mapping[str, str], stdin: Path | N
     with (stdin or Path(os.devnull)).open("rb") as given:
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdin=given,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ended = threading.Event()
+        counts: list[int] = []
+        counting = threading.Thread(target=count_processes, args=(process.pid, ended, counts))
+        counting.start()
         _, status, used = os.wait4(process.pid, 0)
+        ended.set()
+        counting.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):
         sys.exit(f"bench: {' '.join(command)} ended with {process.returncode}")
     scale = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes there, kilobytes elsewhere
-    return Cost(used.ru_utime + used.ru_stime, time.monotonic() - started, used.ru_maxrss / scale)
+    wall = time.monotonic() - started
+    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / scale, max(counts, default=0))
+
+
+def count_processes(first: int, ended: threading.Event, counts: list[int]) -> None:
+    """Count a process and all that descend from it, four times a second, until it has ended."""
+    while not ended.wait(SAMPLE_S):
+        children: dict[int, list[int]] = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it has ended
+                parent = stat.read_text(errors="replace").rpartition(")")[2].split()[1]
+                children.setdefault(int(parent), []).append(int(stat.parent.name))
+        family = [first]
+        for one in family:  # which grows meanwhile
+            family += children.get(one, [])
+        counts.append(len(family) if children else 0)
 
 
 class Run(NamedTuple):
-    """A command to measure. per: what it makes so many of, whose rate is shown; once: in the first round alone."""
+    """A command to measure. per: what it makes so many of, whose rate is shown; once: in the first round alone.
+
+    asked: only where --only names it.
+    """
 
     name: str
     command: Sequence[str]
@@ -87,13 +116,15 @@ class Run(NamedTuple):
     stdin: Path | None = None
     per: int = 0
     once: bool = False
+    asked: bool = False
 
 
-def runs(folder: Path, results: Path, agents: Mapping[str, Sequence[str]], files: Sequence[str]) -> list[Run]:
-    """Everything that is measured. results: of a native run; files: others for the reports, if there are any."""
+def runs(folder: Path, results: Sequence[Path], agents: Mapping[str, Sequence[str]], files: Sequence[str]) -> list[Run]:
+    """Everything that is measured. results: of two native runs; files: others for the reports, if there are any."""
     requests = folder / "requests"
     requests.write_text("socket c AF_INET SOCK_STREAM\n" + "getsockname c\n" * REQUESTS)
-    mine = files or [str(multiplied(results, folder / "many-names.jsonl"))]
+    mine = files or [str(multiplied(results[0], folder / "many-names.jsonl"))]
+    before = files[-1] if files else str(multiplied(results[1], folder / "before.jsonl"))
     return [
         Run("empty pytest items", (*PYTEST, "-p", "no:cacheprovider", f"--rootdir={folder}",
                                    str(folder / "test_empty.py"))),
@@ -114,8 +145,10 @@ def runs(folder: Path, results: Path, agents: Mapping[str, Sequence[str]], files
             ["summary"], ["matrix"], ["matrix", "--format=markdown"], ["findings"])),
         Run("reports matrix --format=html",
             (*REPORTS, "matrix", *mine, "--format=html", "-o", str(folder / "page.html"))),
-        Run("reports diff", (*REPORTS, "diff", mine[0], mine[0])),
+        Run("reports diff", (*REPORTS, "diff", before, mine[0])),
         Run(f"reports history, {RUNS} runs", (*REPORTS, "history", str(copies(results, folder / "runs"))), once=True),
+        Run("every target", (*PYTEST, "--target", "all", f"--results={folder / 'g.jsonl'}"), once=True,
+            asked=True),
     ]
 
 
@@ -130,11 +163,11 @@ def multiplied(results: Path, place: Path) -> Path:
     return place
 
 
-def copies(results: Path, folder: Path) -> Path:
-    """A folder with many runs that gave the same: names of one file, of which two hundred copies would be gigabytes."""
+def copies(results: Sequence[Path], folder: Path) -> Path:
+    """A folder with many runs: names of a few files in turn, of which two hundred copies would be gigabytes."""
     folder.mkdir()
     for number in range(RUNS):
-        (folder / f"{number}.jsonl").hardlink_to(results)
+        (folder / f"{number}.jsonl").hardlink_to(results[number % len(results)])
     return folder
 
 
@@ -187,29 +220,31 @@ def main() -> None:
         folder = Path(name)
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
-        results = folder / "results.jsonl"
-        cost((*PYTEST, f"--results={results}"), {})  # compiles what is compiled once
-        cost((*REPORTS, "matrix", str(results), "--format=html", "-o", str(folder / "page.html")), {})
+        results = [folder / "results.jsonl", folder / "another.jsonl"]
+        for one in results:
+            cost((*PYTEST, f"--results={one}"), {})  # compiles what is compiled once
+        cost((*REPORTS, "matrix", str(results[0]), "--format=html", "-o", str(folder / "page.html")), {})
         (folder / "test_empty.py").write_text(EMPTY.format(count()))
         every = runs(folder, results, agents(), [str(Path(file).absolute()) for file in options.files])
-        chosen = [one for one in every if one is every[0] or (options.only in one.name
-                                                              and options.without not in one.name)]
+        chosen = [one for one in every if one is every[0] or (
+            options.only in one.name and options.without not in one.name and (options.only or not one.asked))]
         show(chosen, [{one.name: cost(one.command, one.environment, one.stdin)
                        for one in chosen if not (number and one.once)} for number in range(options.rounds)])
-        longest = max(step.seconds for record in files_.read(results).records for step in record.steps)
+        longest = max(step.seconds for record in files_.read(results[0]).records for step in record.steps)
         size = (folder / "page.html").stat().st_size / 1e6
         print(f"longest call of a native run: {longest:.1f} s; page: {size:.1f} MB")
 
 
 def show(chosen: Sequence[Run], rounds: Sequence[Mapping[str, Cost]]) -> None:
     """A row for each command: medians, and the median of its ratios to the first, empty items, of the same round."""
-    print(f"{'':32}{'CPU s':>9}{'/ empty':>9}{'wall s':>9}{'CPU/wall':>9}{'MB':>7}")
+    print(f"{'':32}{'CPU s':>9}{'/ empty':>9}{'wall s':>9}{'CPU/wall':>9}{'MB':>7}{'processes':>11}")
     for run in chosen:
         seen = [(costs[run.name], costs[chosen[0].name]) for costs in rounds if run.name in costs]
         ratio = statistics.median(one.cpu / empty.cpu for one, empty in seen)
-        cpu, wall, memory = (statistics.median(values) for values in zip(*(one for one, _ in seen), strict=True))
+        cpu, wall, memory, most = (statistics.median(values) for values in zip(*(one for one, _ in seen), strict=True))
         rate = f"   {run.per / cpu:,.0f} a second" if run.per else ""
-        print(f"{run.name:32}{cpu:9.2f}{ratio:9.2f}{wall:9.2f}{cpu / wall:9.2f}{memory:7.0f}{rate}", flush=True)
+        print(f"{run.name:32}{cpu:9.2f}{ratio:9.2f}{wall:9.2f}{cpu / wall:9.2f}{memory:7.0f}{most:11.0f}{rate}",
+              flush=True)
 
 
 if __name__ == "__main__":
