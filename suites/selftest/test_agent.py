@@ -6,6 +6,7 @@ import errno
 import functools
 import json
 import os
+import platform
 import re
 import select
 import shutil
@@ -19,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -1110,3 +1111,24 @@ def test_family_and_port_overwrite_what_the_address_says(options: Mapping[str, A
     if agent.LAYOUT.has_len:
         pytest.skip("the vector is of a platform without sa_len")
     assert agent.Address("inet:127.0.0.1:80", **options).pointer.raw[:4] == raw
+
+
+@pytest.mark.parametrize("refusal", [OSError(errno.EINVAL, "no such name"), ValueError("no such name")])
+def test_libc_that_does_not_know_its_version_is_named_all_the_same(
+        refusal: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """musl refuses the name; not every Python has it."""
+    known = "-".join(platform.libc_ver())
+    assert agent.libc_version() == known
+
+    def fail(_: str) -> str:
+        raise refusal
+
+    monkeypatch.setattr(os, "confstr", fail)
+    assert agent.libc_version() == "-".join(filter(None, platform.libc_ver()))
+
+
+@given(st.binary(), st.text("/:,%[]"))
+def test_percent_encoding_is_that_of_urls(data: bytes, safe: str) -> None:
+    text = agent.quote(data, safe.encode())
+    assert text == quote(data, safe)
+    assert agent.unquote(quote(data)) == unquote_to_bytes(quote(data)) == data
