@@ -467,6 +467,8 @@ PROOFS = (
     in_state("established", {"getpeername it": "ENOTCONN"}, "Unresolved: getpeername it = ENOTCONN"),
     in_state("established", {"poll peer .*": "blocks"}, "Unresolved: poll peer events=POLLIN = blocks"),
     in_state("cut-off", {"poll .*": "ok revents=POLLIN"}, "Unsupported: IP_MINTTL keeps nothing from a socket"),
+    *(Proof("socket-in state=cut-off", {}, f"Unsupported: no option keeps from a socket of {domain} .*", domain)
+      for domain in ("AF_UNIX", "abstract")),
     in_state("cut-off", {"poll it-other-accepted .*": "blocks"}, "Unresolved: poll it-other-accepted .* = blocks"),
     in_state("shut-down-read", {"recv it": "EAGAIN"}, r"Unresolved: it is shut down .*, and recv\(\) goes on"),
     in_state("shut-down-read", {"recv it": "ok data=more"}, r"Unresolved: it is shut down .*, and recv\(\) goes on"),
