@@ -12,12 +12,14 @@ import pytest
 
 from fixtures import host, local, targets
 from specs import load, pages, strict
+from specs.machine import traits
 from suites.collection import SUITES, is_selftest
 from suites.items import SCHEDULE
 from suites.kept import kept
 from suites.shares import is_worker
 
 DEFAULT = "reports/out/results.jsonl"
+DOCUMENTS = "documents"  # what --walk-as names in place of a platform
 
 
 def add(parser: pytest.Parser) -> None:
@@ -34,6 +36,8 @@ def add(parser: pytest.Parser) -> None:
     group.addoption("--differential", action="store_true", help="compare the walks of each target with the first's")
     group.addoption("--races", type=int, default=0, metavar="N", help="play N races of threads on each target")
     group.addoption("--walk-seed", default="0", metavar="S", help="other walks; tour: the shortest to each rule")
+    group.addoption("--walk-as", metavar="P", help="hold walks against what platform P has answered, not the target's "
+                    f"own record; {DOCUMENTS}: against documents alone")
     group.addoption("--matrix", action="store_true", help="end with every clause on every target, and a page")
 
 
@@ -61,6 +65,10 @@ def refuse(config: pytest.Config) -> None:
         raise ValueError("python -O removes the assertions of drawn tests; run it without -O")
     if reason := host.raise_descriptor_limit():
         raise ValueError(reason)
+    named = config.getoption("walk_as")
+    if named not in (None, DOCUMENTS) and not traits.recorded(named):
+        known = [DOCUMENTS, *sorted(one.stem for one in traits.ANSWERS.glob("*.json"))]
+        raise ValueError(f"--walk-as: {strict.suggest(named, known, f'there are {strict.listing(known)}')}")
     if config.getoption("stepwise", False):
         raise ValueError("--sw keeps its place in pytest's cache, which is off: use -x, then --lf -x")
 

@@ -54,8 +54,13 @@ def row_of(rule: str) -> str:
 
 
 def alike(rule: str) -> str:
-    """A rule without what is shut down: what departs there departs elsewhere by the same cause, most of the time."""
-    return re.sub(r"-?(early-)?shut-\w+", "", rule)
+    """A rule without what is shut down: what departs there departs elsewhere by the same cause, most of the time.
+
+    Nor has it whether connect() has reported the success, unless it is a rule of connect().
+    """
+    if not rule.startswith("connect/"):
+        rule = re.sub(r"/established(?=/|$)", "/connected", rule).replace("/established-", "/")
+    return re.sub(r"-?(early-)?shut-\w+|-stuck", "", rule)
 
 
 def matches(word: str, patterns: Sequence[str]) -> bool:

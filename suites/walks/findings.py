@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import yaml
@@ -14,13 +15,15 @@ import yaml
 from specs.machine.declared import CONFORMS, NEW, OPEN, broken, entry_of, kind_of
 from specs.machine.oracle import Seen, follow
 from specs.machine.races import Call
-from specs.machine.traits import Answers, Words, trait_of
+from specs.machine.traits import Answers, Words, alike, row_of, trait_of
 from specs.model import Case, Check, Clause, Deviation, Profile, Step, Transcript
 from specs.words import spell
-from suites.walks.walking import own_steps, shrink
+from suites.walks.walking import own_steps, shrink, walks_to
 
 PLAYS = 150  # of one walk while it is shrunk
 PLAYS_BLOCKED = 12  # likewise, where each play waits for the call timeout
+AGAIN = 5  # plays of the shortest in one of which it is to show it once more
+FEW = 6  # calls that a reader takes in at once
 PATTERN = "*!"  # characters of a pattern, which a scenario cannot expect
 
 
@@ -28,7 +31,7 @@ class Finding(NamedTuple):
     """One answer in one state of one kind of socket.
 
     clause: that it breaks, or empty. allowed: by that clause, else what the machine allows. case: the shortest walk.
-    entry: of the platform's page, which has the answer.
+    entry: of the platform's page, which has the answer. again: other plays of the walk show it, too.
     """
 
     seen: Seen
@@ -36,6 +39,7 @@ class Finding(NamedTuple):
     allowed: Words
     case: Case
     entry: Deviation | None
+    again: bool = True
 
 
 @dataclass
@@ -49,13 +53,30 @@ class Explorer:
     def explore(self, case: Case, transcript: Transcript) -> Iterator[Finding]:
         """What a walk that has been played shows and no earlier one has shown."""
         while found := self.first(case, transcript):
-            plays = PLAYS_BLOCKED if found.word == "blocks" else PLAYS
-            shortest = shrink(case, partial(self.shows, found), plays)
-            seen = self.first(shortest, self.play(shortest))
-            if seen is None or seen.cause != found.cause:  # a race: the shortest walk shows it only sometimes
-                shortest, seen = case, found
-            yield self.finding(seen, shortest)
+            yield self.shortest(found, case)
             self.answers = replace(self.answers, known=self.answers.known | {found.cause})
+
+    def shortest(self, found: Seen, case: Case) -> Finding:
+        """What a walk shows, by the fewest of its calls that show it again."""
+        return self.shrunk(found, case) or self.finding(found, case)._replace(again=False)
+
+    def shrunk(self, found: Seen, case: Case) -> Finding | None:
+        """None of a race that has come out otherwise since."""
+        shorter = shrink(case, partial(self.shows, found), plays_of(found))
+        shown = (self.first(shorter, self.play(shorter)) for _ in range(AGAIN))
+        return next((self.finding(seen, shorter) for seen in shown if seen and seen.cause == found.cause), None)
+
+    def shorter(self, finding: Finding) -> Finding:
+        """The same by fewer calls, if there are any, once all that walks show is known and is in its way no longer.
+
+        It is looked for in its own walk, and in the shortest to rules like its own.
+        """
+        found, cause = finding.seen, finding.seen.cause
+        alone = replace(self, answers=replace(self.answers, known=self.answers.known - {cause}))
+        others = walks_to(finding.case.axes, lambda rule: cause[0] in (alike(rule), row_of(rule)), self.answers)
+        other = next((one for one in islice(others, plays_of(found)) if alone.shows(found, one)), finding.case)
+        shown = (alone.shrunk(found, one) for one in (finding.case, other))
+        return min((finding, *filter(None, shown)), key=lambda one: len(own_steps(one.case)))
 
     def finding(self, seen: Seen, case: Case) -> Finding:
         clause, allowed = next(broken(seen.rule, seen.kind, seen.word, self.answers),
@@ -71,6 +92,10 @@ class Explorer:
         """Whether a walk shows the same first."""
         seen = self.first(case, self.play(case))
         return seen is not None and seen.cause == found.cause
+
+
+def plays_of(found: Seen) -> int:
+    return PLAYS_BLOCKED if found.word == "blocks" else PLAYS
 
 
 # --- as a scenario ------------------------------------------------------------------------------------------
@@ -166,8 +191,9 @@ def text(finding: Finding, clauses: Mapping[str, Clause], name: str) -> str:
     step = finding.case.steps[seen.step]
     clause = clauses.get(finding.clause)
     why = (f"clause   {clause.id}: {clause.says}" if clause else "recorded no walk of this platform gave it before")
+    rare = [] if finding.again else [f"again    in none of {AGAIN} plays of the same walk"]
     return "\n".join([f"{step.text} gives {seen.word}, expected {' or '.join(finding.allowed)}",
-                      f"rule     {seen.rule}, {seen.kind}, {len(own_steps(finding.case))} calls", why,
+                      f"rule     {seen.rule}, {seen.kind}, {len(own_steps(finding.case))} calls", why, *rare,
                       "as a scenario:", *(f"  {line}" for line in scenario(finding, name).splitlines())])
 
 
@@ -188,7 +214,11 @@ def summary_of(found: Mapping[str, Finding], answers: Answers) -> str:
             declared[f"{one.entry.file}:{one.entry.bug.line}: {one.entry.bug.name}"].append((name, one))
         else:
             kinds[kind_of(one.seen.rule, one.seen.kind, one.seen.word, answers)].append(name)
-    lines = [f"{len(found)} differences, of which the platform's page declares {sum(map(len, declared.values()))}"]
+    lengths = [len(own_steps(one.case)) for one in found.values() if one.again] or [0]
+    lines = [f"{len(found)} differences, of which the platform's page declares {sum(map(len, declared.values()))}",
+             f"  {sum(one <= FEW for one in lengths)} shown by {FEW} calls or fewer, the longest by {max(lengths)}"]
+    if rare := [name for name, one in found.items() if not one.again]:
+        lines.append(f"  {len(rare)} that no further play of their walk shows: {', '.join(rare)}")
     for bug, some in sorted(declared.items()):
         name, one = some[0]
         lines.append(f"  {len(some):3} {bug}: {name}, {one.case.steps[one.seen.step].text} gives {one.seen.word}")

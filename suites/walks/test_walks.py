@@ -11,9 +11,10 @@ from specs.machine.traits import Answers
 from specs.model import Case
 from specs.record import Record
 from suites.drawing import Drawn
+from suites.options import DOCUMENTS
 from suites.outcome import attach
 from suites.walks import findings
-from suites.walks.walking import walks
+from suites.walks.walking import own_steps, walks
 
 
 class Walker:
@@ -22,8 +23,9 @@ class Walker:
     def __init__(self, drawn: Drawn) -> None:
         self.drawn, self.schedule = drawn, drawn.schedule
         self.records: list[Record] = []
-        profile = self.schedule.profiles[drawn.target]
-        answers = Answers(self.schedule.clauses, profile.manuals, profile.manuals)
+        profile, named = self.schedule.profiles[drawn.target], drawn.item.config.getoption("walk_as")
+        platforms = profile.manuals if named is None else [] if named == DOCUMENTS else [named]
+        answers = Answers(self.schedule.clauses, profile.manuals, platforms)
         self.explorer = findings.Explorer(lambda case: self.play(case).transcript(), answers, profile)
 
     def play(self, case: Case) -> Record:
@@ -53,9 +55,11 @@ def test_walks(drawn: Drawn, pytestconfig: pytest.Config) -> None:
     found: dict[str, findings.Finding] = {}
     for case in walks(seed, number, walker.explorer.answers):
         for finding in walker.walk(case):
-            name = f"finding-{len(found) + 1}"
-            walker.keep(finding, name)
-            found[name] = finding
+            found[f"finding-{len(found) + 1}"] = finding
+    for name, finding in found.items():
+        if len(own_steps(finding.case)) > findings.FEW:
+            found[name] = walker.explorer.shorter(finding)
+        walker.keep(found[name], name)
     attach(drawn.item, walker.records)
     new = [findings.text(one, walker.schedule.clauses, name) for name, one in found.items() if not one.entry]
     summary = findings.summary_of(found, walker.explorer.answers)

@@ -8,8 +8,8 @@ not Hypothesis, whose shrinker refuses an input that has two outcomes, as a race
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import combinations, islice
 
 from specs.machine import explore
 from specs.machine.oracle import RECEIVER, SERVER
@@ -212,22 +212,41 @@ def is_playable(steps: Sequence[Step]) -> bool:
 
 
 def shrink(case: Case, holds: Callable[[Case], bool], plays: int) -> Case:
-    """The walk without the calls that a property does not need: of those that are left, none can be left out.
+    """The walk without the calls that a property does not need.
 
-    plays: at most so many walks are tried.
+    Of those that are left neither one, nor two, nor all of one socket can be left out. plays: at most so many walks are
+    tried.
     """
-    steps = own_steps(case)
+    steps = dict(enumerate(own_steps(case)))
     length = max(1, len(steps) // 2)
     while plays:
-        before = len(steps)
-        for first in reversed(range(0, before, length)):
-            fewer = steps[:first] + steps[first + length:]
-            if plays and is_playable(fewer):
-                plays -= 1
-                smaller = case_of(case.axes["domain"], case.axes["type"], fewer, case.variant)
-                if holds(smaller):
-                    steps, case = fewer, smaller
-        if length == 1 and len(steps) == before:
+        is_smaller = False
+        for left_out in parts(dict(steps), length):
+            fewer = {at: step for at, step in steps.items() if at not in left_out}
+            if not plays or len(fewer) + len(left_out) > len(steps) or not is_playable([*fewer.values()]):
+                continue
+            plays -= 1
+            smaller = case_of(case.axes["domain"], case.axes["type"], [*fewer.values()], case.variant)
+            if holds(smaller):
+                steps, case, is_smaller = fewer, smaller, True
+        if length == 0 and not is_smaller:
             break
-        length = max(1, length // 2)
+        length = length // 2 if length > 1 or (length == 1 and not is_smaller) else 1
     return case
+
+
+def parts(steps: Mapping[int, Step], length: int) -> Iterator[Collection[int]]:
+    """What may be left out of a walk at once: so many calls in a row; of length 0, all of a socket, and any two."""
+    if length:
+        yield from ([*steps][first:first + length] for first in reversed(range(0, len(steps), length)))
+        return
+    for name in sorted({step.name for step in steps.values()}):
+        yield [at for at, step in steps.items() if name in (step.name, step.operands.get("as"))]
+    yield from combinations(reversed(steps), 2)
+
+
+def walks_to(axes: Mapping[str, str], same: Callable[[str], bool], answers: Answers) -> Iterator[Case]:
+    """The shortest walks to some rules, where the machine has any."""
+    domain, type_ = axes["domain"], axes["type"]
+    yield from (case_of(domain, type_, toured(one.steps), TOUR)
+                for one in explore.reached(KINDS[domain, type_], answers) if same(one.rule))
