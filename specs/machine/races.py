@@ -18,13 +18,14 @@ from typing import NamedTuple
 from specs.machine.declared import entry_of
 from specs.machine.oracle import FIXTURES, broken, first_state, word_of
 from specs.machine.rules import ATTEMPTS, CLOSED, FULL, LOST, MOVES, Move, attempted, destination, lost, move, reach
-from specs.machine.state import INTERNET, Socket, State, closure
+from specs.machine.state import KINDS, Socket, State, closure
 from specs.machine.traits import Answers
 from specs.model import Case, Entry, Profile, Step, Transcript
 
 JOINS = {"thread": "pthread_join", "process": "waitpid"}  # the operand that names a caller -> what has its answer
 LATER = ("EINPROGRESS", "EAGAIN", "EINTR")  # what connect() of a blocking socket does not answer at once
 RACED = {*MOVES, "accept-all"}
+FORK = "posix.fork"  # by which a child's descriptors are of its parent's sockets
 
 
 class Call(NamedTuple):
@@ -55,6 +56,12 @@ class Rules:
     profile: Profile
     names: dict[str, str] = field(default_factory=dict)
 
+    def waits(self, kind: str) -> bool:
+        """Whether connect() of a non-blocking socket waits for its attempt, as a request to a ring does."""
+        first = f"connect/{Socket(kind).label}/{FULL}"
+        return ("blocks" in self.answers.of_platform(first, kind)
+                or entry_of(first, kind, "blocks", self.answers, self.profile) is not None)
+
     def allow(self, state: State, word: str, made: Move) -> bool:
         """Whether the machine allows it, or a bug of the platform's page has it."""
         return (not broken(state, word, made, self.answers)
@@ -64,21 +71,24 @@ class Rules:
 def unexplained(case: Case, transcript: Transcript, answers: Answers, profile: Profile) -> Call | None:
     """The first call with whose answer no order is left that explains all that have ended by then.
 
-    None of a play that ended before a caller was joined: what its call has done by then is unknown.
+    None of a play that ended before a caller was joined: what its call has done by then is unknown. Nor of one in which
+    a child connects, where a bug of the platform's page is that child and parent do not share a socket.
     """
-    if not is_decided(case, transcript):
+    if not is_decided(case, transcript, profile):
         return None
-    made = list(calls(case, transcript))
     start = frozenset({first_state(case.axes, transcript.names)})
     rules = Rules(answers, profile, dict(transcript.names))
+    made = list(calls(case, transcript, rules.waits(KINDS[case.axes["domain"], case.axes["type"]])))
     for last in sorted(made, key=lambda one: one.ended):
         if not is_explained(start, [one for one in made if one.begun <= last.ended], last.ended, rules):
             return last
     return None
 
 
-def is_decided(case: Case, transcript: Transcript) -> bool:
-    """Whether every call that a thread or a child made has returned."""
+def is_decided(case: Case, transcript: Transcript, profile: Profile) -> bool:
+    """Whether every call that a thread or a child made has returned, and its child has the sockets of the machine."""
+    if any("process" in step.operands for step in case.steps) and any(one.clause == FORK for one in profile.deviations):
+        return False
     joins = (transcript.of_step(at) for at, step in enumerate(case.steps) if step.verb in JOINS.values())
     return all(entry and entry.observed["ret"] != "blocks" for entry in joins)
 
@@ -122,10 +132,14 @@ class Open:
             yield socket, self.closed.pop(socket)
 
 
-def calls(case: Case, transcript: Transcript) -> Iterator[Call]:
-    """The calls that the machine has rules for; one that was not joined has no answer, and is left out."""
+def calls(case: Case, transcript: Transcript, waits: bool) -> Iterator[Call]:
+    """The calls that the machine has rules for; one that was not joined has no answer, and is left out.
+
+    waits: connect() waits on a non-blocking socket, too.
+    """
     opened, waiting = Open(), list[Call]()
-    blocking = {step.name for step in case.steps if step.verb == "socket" and not step.operands.get("nonblocking")}
+    blocking = {step.name for step in case.steps if step.verb == "socket"
+                and (waits or not step.operands.get("nonblocking"))}
     for at, step in enumerate(case.steps):
         one, joined = opened.canonical(step), joined_at(case.steps, at)
         entry = transcript.of_step(joined)
@@ -222,9 +236,10 @@ def begins(state: State, call: Call, rules: Rules) -> Iterator[State]:
     """The states in which connect() waits: for an attempt, its own or another's, or for space."""
     socket, made = state.get(call.step.name), move(state, call.step)
     if socket.phase in ATTEMPTS:
-        if rules.allow(state, "EINPROGRESS", made):
+        if rules.waits(state.kind) or rules.allow(state, "EINPROGRESS", made):
             yield made.then("EINPROGRESS")
-        if socket.kind not in INTERNET and destination(state, call.step.name, str(call.step.operands["to"])) == FULL:
+        is_full = destination(state, call.step.name, str(call.step.operands["to"])) == FULL
+        if is_full and rules.allow(state, "EAGAIN", made):  # what it answers where it may not wait for space
             yield state
     elif socket.phase == "pending":
         if rules.allow(state, "ok", Move(f"join/{socket.label}", made.then)):

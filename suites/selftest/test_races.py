@@ -141,6 +141,42 @@ def test_a_wait_is_explained_by_what_ends_it(name: str, answers: Answers) -> Non
     assert (unexplained(case, by_hand(case, given), answers) is None) == explained
 
 
+CHILD = [MAKE, observed("connect", "a", to="server", process="child"), observed("poll", "a"),
+         observed("connect", "a", to="server"), observed("waitpid", "child")]
+
+# Races that a layer's own way explains: its platform, the race, and whether Linux would explain it, too.
+LAYERS = {
+    "a request waits whatever the socket": ("io_uring", CHILD, {"a": "ok", "child": "ok"}, False),
+    "it waits for space as AF_UNIX does": ("socket_wrapper", SPACE, {"one": "ok"}, True),
+    "which a signal ends": ("socket_wrapper", WAIT, {"one": "EINTR"}, True),
+    "a child has sockets of its own": ("socket_wrapper", [*CHILD[:2], CHILD[4], CHILD[3]],
+                                       {"child": "ok", "a": "EINVAL"}, False),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_race_is_explained_by_what_the_page_of_a_layer_declares(name: str, answers: Answers) -> None:
+    layer, steps, given, on_linux = LAYERS[name]
+    case = races.race("AF_INET", "SOCK_STREAM", steps, "by-hand")
+    played = by_hand(case, given)
+    manuals = pages.profile(layer, clauses()).manuals
+    assert unexplained(case, played, Answers(clauses(), manuals, manuals), layer) is None
+    assert (unexplained(case, played, answers) is None) is on_linux
+
+
+def test_of_a_layer_whose_requests_wait_some_answers_have_no_order_either() -> None:
+    case = races.race("AF_INET", "SOCK_STREAM", [*CHILD[:2], CHILD[4]], "by-hand")
+    manuals = pages.profile("io_uring", clauses()).manuals
+    played = by_hand(case, {"child": "ECONNREFUSED"})
+    assert unexplained(case, played, Answers(clauses(), manuals, manuals), "io_uring")
+
+
+def test_a_race_without_its_signal_handler_is_another() -> None:
+    """Without it the signal ends the agent, unless an earlier race has left one there."""
+    case = races.race("AF_INET", "SOCK_STREAM", WAIT, "by-hand")
+    assert CAUGHT in races.shortest(case, lambda _: True).steps
+
+
 def by_hand(case: Case, given: Mapping[str, str]) -> Transcript:
     """A transcript in which all but the last call of a name, or one that fails to make it, gives ok."""
     last = {step.name: at for at, step in enumerate(case.steps)}
@@ -151,6 +187,8 @@ def by_hand(case: Case, given: Mapping[str, str]) -> Transcript:
 
 
 def shown(entry: Entry) -> Mapping[str, str]:
+    if entry.verb == "poll":
+        return {"ret": "ok", "revents": ""}
     if entry.verb == "getsockopt":
         return {"ret": "ok", "value": entry.observed["ret"]}
     return {"name": "inet:127.0.0.1:1"} if entry.verb == "getpeername" else {}

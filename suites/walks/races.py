@@ -115,8 +115,9 @@ def race(domain: str, type_: str, steps: Sequence[Step], variant: str) -> Case:
 
 def of_callers(steps: Sequence[Step]) -> list[tuple[str, str]]:
     """The calls without which one that was made elsewhere is not joined, or does not return."""
-    return [(step.verb, step.name) for step in steps if step.verb in (*JOINS.values(), "pthread_kill", "fork")
-            or step in SPACE or JOINS.keys() & step.operands.keys()]
+    needed = {*JOINS.values(), "pthread_kill", "sigaction", "fork"}
+    return [(step.verb, step.name) for step in steps
+            if step.verb in needed or step in SPACE or JOINS.keys() & step.operands.keys()]
 
 
 def shortest(case: Case, shows: Callable[[Case], bool]) -> Case:
