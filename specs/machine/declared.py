@@ -6,24 +6,17 @@ outcome of a clause that the answer breaks, in whatever scenario.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from specs.machine import expected
-from specs.machine.traits import Answers, Words, matches
+from specs.machine.traits import Answers
 from specs.model import Allowed, Deviation, Profile, Step
 
 NEW, CONFORMS, OPEN = "new", "conforms", "open"  # what an answer is that no bug has
 VERBS = {"SO_ERROR": "getsockopt"}  # of rules that are not named after their call
 
 
-def broken(rule: str, kind: str, word: str, answers: Answers) -> Iterator[tuple[str, Words]]:
-    """The clauses that an answer breaks, whatever is recorded of the platform, with what each allows."""
-    yield from (one for one in answers.required(rule, kind) if not matches(word, one[1]))
-
-
 def entry_of(rule: str, kind: str, word: str, answers: Answers, profile: Profile) -> Deviation | None:
     """The entry of the platform's page, its own or an inherited one, that has an answer."""
-    clauses = dict(broken(rule, kind, word, answers))
+    clauses = dict(answers.breaks(rule, kind, word))
     taken_back = {one.bug for one in profile.withdrawn if not one.place.scenarios}
     return next((entry for entry in profile.deviations if entry.clause in clauses
                  and (profile.owns(entry) or entry.bug.name not in taken_back)
@@ -44,6 +37,6 @@ def has(rule: str, outcome: Allowed, word: str) -> bool:
 
 def kind_of(rule: str, kind: str, word: str, answers: Answers) -> str:
     """Of an answer that no bug has: it breaks a clause that binds; it breaks none of those that bind; or none binds."""
-    if any(broken(rule, kind, word, answers)):
+    if any(answers.breaks(rule, kind, word)):
         return NEW
     return CONFORMS if any(answers.required(rule, kind)) else OPEN

@@ -67,10 +67,12 @@ def follow(case: Case, transcript: Transcript, answers: Answers) -> Iterator[See
 
 
 def likeliest(found: Sequence[tuple[State, str, Move]], answers: Answers) -> Sequence[tuple[State, str, Move]]:
-    """The states in which an answer is allowed; else in which it breaks a clause and nothing recorded; else all."""
-    departs = [broken(*one, answers) for one in found]
-    allowed = [one for one, what in zip(found, departs, strict=True) if not what]
-    return allowed or [one for one, what in zip(found, departs, strict=True) if what != RECORDED] or found
+    """The states in which an answer is allowed; else in which it breaks no clause; else nothing recorded; else all."""
+    departs = [(one, broken(*one, answers)) for one in found]
+    orders = ([one for one, what in departs if not what],
+              [one for one, what in departs if not any(answers.breaks(one[2].rule, one[0].kind, one[1]))],
+              [one for one, what in departs if what != RECORDED])
+    return next(filter(None, orders), found)
 
 
 def broken(state: State, word: str, made: Move, answers: Answers) -> str:

@@ -238,7 +238,9 @@ def send(state: State, step: Step, socket: Socket) -> Move:
             bound = again.get(socket.bound, socket.bound)
             if socket.kind == "unix-datagram" and (target, word) == (CLOSED, "ECONNREFUSED"):  # the peer is dropped
                 return state.change(name, phase="unconnected", history="disconnected", peer="")
-            return state.change(name, bound=bound, error="" if reports(socket, word) else socket.error)
+            doubtful = socket.doubtful or word == socket.error == "EPIPE"
+            error = "" if reports(socket, word) else socket.error
+            return state.change(name, bound=bound, error=error, doubtful=doubtful)
         if target in ("receiver", "itself"):
             return state.send(socket.peer, message)
         if target == CLOSED:
@@ -307,7 +309,9 @@ def accept(state: State, step: Step, socket: Socket) -> Move:
 
 
 def getsockopt(state: State, step: Step, socket: Socket) -> Move:
-    return Move("/".join(["SO_ERROR", socket.label, *error_of(socket)]), lambda _: state.change(step.name, error=""))
+    details = error_of(socket) or (("doubtful",) if socket.doubtful else ())
+    return Move("/".join(["SO_ERROR", socket.label, *details]),
+                lambda _: state.change(step.name, error="", doubtful=False))
 
 
 def poll(state: State, step: Step, socket: Socket) -> Move:

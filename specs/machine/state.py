@@ -27,6 +27,7 @@ class Socket(NamedTuple):
     queue: of a listener, the clients that accept() will return, in order.
     error: the pending error. history: of an unconnected socket, failed (connect() has reported it) or disconnected (by
         AF_UNSPEC). reported: connect() has reported the success.
+    doubtful: send() has failed with EPIPE, which was the pending error, but is what it fails with without one, too.
     stuck: shutdown() has come between the failure and its report.
     shut: which of its own directions are shut down, of "rw". early: before it was connected, when shutdown() may have
         failed. over: what the peer has done, ended (SHUT_WR), peer-closed or reset; empty: nothing.
@@ -44,6 +45,7 @@ class Socket(NamedTuple):
     error: str = ""
     history: str = ""
     reported: bool = True
+    doubtful: bool = False
     stuck: bool = False
     shut: str = ""
     early: bool = False

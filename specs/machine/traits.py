@@ -107,6 +107,10 @@ class Answers:
         """The answers that the platform has given; none where no walk has come there."""
         return next((one[rule][kind] for one in self.records if kind in one.get(rule, {})), ())
 
+    def breaks(self, rule: str, kind: str, word: str) -> Iterator[tuple[str, Words]]:
+        """The clauses that an answer breaks, whatever is recorded of the platform, with what each allows."""
+        yield from (one for one in self.required(rule, kind) if not matches(word, one[1]))
+
     def broken(self, rule: str, kind: str, word: str) -> str:
         """What an answer departs from: a clause, what is RECORDED, or nothing.
 
@@ -119,7 +123,7 @@ class Answers:
             return "" if word in words else RECORDED
         if word in self.words_of_rows.get((row_of(rule), kind), ()):
             return ""
-        return next((clause for clause, allowed in self.required(rule, kind) if not matches(word, allowed)), "")
+        return next((clause for clause, _ in self.breaks(rule, kind, word)), "")
 
     def given(self, rule: str, kind: str) -> Words:
         """All answers that have a word of their own: what the platform has given, and what documents name."""

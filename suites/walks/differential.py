@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
-from specs.machine.declared import broken
 from specs.machine.oracle import Seen, follow
 from specs.machine.traits import Answers, alike
 from specs.model import Case, Transcript
@@ -102,7 +101,7 @@ def text(found: Difference, sides: tuple[Side, Side], name: str) -> str:
     one, other = found.seen
     step = found.case.steps[one.step]
     departs = ((clause, side) for side, seen in zip(sides, found.seen, strict=True)
-               for clause, _ in broken(seen.rule, seen.kind, seen.word, side.answers))
+               for clause, _ in side.answers.breaks(seen.rule, seen.kind, seen.word))
     lines = [f"{step.text} gives {one.word} on {sides[0].name}, {other.word} on {sides[1].name}",
              f"rule     {one.rule}, {one.kind}, {len(own_steps(found.case))} calls",
              *(f"breaks   {clause} on {side.name}" for clause, side in departs)]

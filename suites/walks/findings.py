@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from specs.machine.declared import CONFORMS, NEW, OPEN, broken, entry_of, kind_of
+from specs.machine.declared import CONFORMS, NEW, OPEN, entry_of, kind_of
 from specs.machine.oracle import Seen, follow
 from specs.machine.races import Call
 from specs.machine.traits import Answers, Words, alike, row_of, trait_of
@@ -79,7 +79,7 @@ class Explorer:
         return min((finding, *filter(None, shown)), key=lambda one: len(own_steps(one.case)))
 
     def finding(self, seen: Seen, case: Case) -> Finding:
-        clause, allowed = next(broken(seen.rule, seen.kind, seen.word, self.answers),
+        clause, allowed = next(self.answers.breaks(seen.rule, seen.kind, seen.word),
                                ("", self.answers.allowed(seen.rule, seen.kind)))
         entry = entry_of(seen.rule, seen.kind, seen.word, self.answers, self.profile)
         return Finding(seen, clause, allowed, case, entry)
