@@ -16,6 +16,14 @@ from suites.selftest import written
 from suites.selftest.written import CLAUSES, Json, Report, Write
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests have their folders in one of this run's own: that of all runs of a user is closed when another begins."""
+    if config.option.basetemp is None:
+        folder = tempfile.TemporaryDirectory(prefix="connect-selftest-")
+        config.option.basetemp = f"{folder.name}/tests"
+        config.add_cleanup(folder.cleanup)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Runs that are started by tests compile what they import once for all, outside the tree."""

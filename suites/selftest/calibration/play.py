@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -150,6 +151,9 @@ class Bench:
     @contextmanager
     def session(self, fault: Fault | None) -> Iterator[Session]:
         """The layer with a fault in the laboratory, checked as any target is before its first case."""
+        readable = [*self.lab.enter(DEFAULT_NETNS), "test", "-r", str(self.layer.shared_object)]
+        if subprocess.run(readable, check=False).returncode:  # ld.so only warns, and there would be no fault
+            raise OSError(f"agents cannot read {self.layer.shared_object}")
         session = Session(self.layer.target(fault))
         session.lab = self.lab
         check.make_ready(session)
