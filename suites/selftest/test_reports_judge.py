@@ -323,7 +323,7 @@ def baseline_of(pages: Path, platform: str = "linux") -> dict[str, Any]:
 
 @pytest.mark.usefixtures("four_clauses")
 def test_accept_writes_no_baseline_of_nothing(write: Write, report: Report, pages: Path) -> None:
-    assert "linux.jsonl: 0 cases recorded" in report("accept", write(result("e")), "--platform", "linux")
+    assert "no observation is new" in report("accept", write(result("e")), "--platform", "linux")
     assert not (pages.parent / "baselines/linux.jsonl").exists()
 
 
@@ -337,7 +337,7 @@ def test_accept_writes_observations(write: Write, report: Report, pages: Path) -
     assert baseline.seen(pages.parent / "baselines/linux.jsonl") == ["Linux 6.18.44 x86_64, glibc-2.36"]
     assert again(file, "linux", pages) == ["recorded", "recorded", "conforms"]
     before = (pages.parent / "baselines/linux.jsonl").read_bytes()
-    assert "linux.jsonl: 0 cases recorded" in report("accept", file, "--platform", "linux")
+    assert "no observation is new" in report("accept", file, "--platform", "linux")
     assert (pages.parent / "baselines/linux.jsonl").read_bytes() == before
 
 
@@ -382,7 +382,7 @@ def test_crash_in_a_survey_is_a_bug_and_calls_before_it_are_not(write: Write, re
 def test_crashed_and_unsupported_cases_are_not_recorded(write: Write, report: Report, pages: Path) -> None:
     file = write(surveyed("x", "crashed", ended=["crashed", "it died"]),
                  surveyed("y", "unsupported", ended=["unsupported", "no such call"]))
-    assert "0 cases recorded" in report("accept", file, "--platform", "linux")
+    assert "no observation is new" in report("accept", file, "--platform", "linux")
     assert baseline_of(pages) == {}
 
 
