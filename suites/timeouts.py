@@ -57,7 +57,8 @@ def is_slow(case: Case, foreseen: Foreseen) -> bool:
     full = {given.name for given in case.given if given.fixture == "full-queue"}
     full |= {given.operands["peer"] for given in case.given if given.operands.get("state") in world.QUEUED_STATES}
     return bool(has_timer(case)
-                or any(step.verb in waiting_for("queue") and step.name in full for step in case.steps)
+                or any((step.verb in waiting_for("queue") and step.name in full)
+                       or step.operands.get("option") == "SO_SNDTIMEO" for step in case.steps)
                 or foreseen.blocks or foreseen.unreached
                 # no client comes to be accepted where a call is declared to fail
                 or (foreseen.fails and any(step.verb == "accept" for step in case.steps)))
