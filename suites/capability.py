@@ -24,6 +24,11 @@ def netns_of(case: Case) -> str:
     return next(filter(None, needed), DEFAULT_NETNS)
 
 
+def has_concurrent_calls(case: Case) -> bool:
+    """Whether calls of a case are made side by side, by threads or by processes."""
+    return any("thread" in step.operands or "process" in step.operands or step.verb == "fork" for step in case.steps)
+
+
 def missing_capability(case: Case, hello: Mapping[str, Any]) -> str:
     """Why a target cannot play a case, by its agent's hello; empty if it can."""
     wanted = [("verbs", "verb", verb) for step in case.steps if VERBS[step.verb].judged and not step.observe

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from fixtures import processors
 from specs.record import Target
 from suites.items import SCHEDULE, CaseItem
 from suites.progress import Progress
 from suites.recording import HEADER, Recording, header
 from suites.schedule import Schedule
-from suites.shares import SHARES, Shares, is_distributed, is_worker
+from suites.shares import SHARES, Shares, is_distributed, is_worker, number_of
 
 
 @contextlib.contextmanager
@@ -47,7 +48,7 @@ def playing(session: pytest.Session, recording: Recording | None) -> Iterator[No
     recording: of this process; a worker has none.
     """
     config, schedule = session.config, session.config.stash[SCHEDULE]
-    try:
+    with processors_of(config), contextlib.closing(schedule):
         targets = opened(schedule)
         config.stash[HEADER] = header(config, targets)
         terminal = config.pluginmanager.get_plugin("terminalreporter")
@@ -63,5 +64,9 @@ def playing(session: pytest.Session, recording: Recording | None) -> Iterator[No
             shares = config.workerinput[SHARES]  # type: ignore[attr-defined]
             config.pluginmanager.register(Shares(schedule, cases, shares))
         yield
-    finally:
-        schedule.close()
+
+
+def processors_of(config: pytest.Config) -> contextlib.AbstractContextManager[None]:
+    """One for a run of one target, which waits for it at every call; a run of several keeps all of them busy."""
+    alone = len(config.stash[SCHEDULE].targets) == 1
+    return processors.one(number_of(config)) if alone else contextlib.nullcontext()

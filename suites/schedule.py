@@ -17,7 +17,7 @@ from specs.judge import judge
 from specs.model import Case, Clause, PairProfile, Profile, SpecError
 from specs.record import Record
 from suites import engine
-from suites.capability import DEFAULT_NETNS, netns_of
+from suites.capability import DEFAULT_NETNS, has_concurrent_calls, netns_of
 from suites.kept import kept
 from suites.timeouts import has_timer, is_slow
 
@@ -202,6 +202,6 @@ def profile_of(target: Target, clauses: Mapping[str, Clause]) -> Profile:
 
 def play(case: Case, session: Session, clauses: Mapping[str, Clause], profile: Profile, own: bool = False) -> Record:
     """Play a case, judge it, and make the record. own: on an agent of its own."""
-    transcript = engine.play(case, session, own, foresee(case, profile))
+    transcript = engine.play(case, session, own or has_concurrent_calls(case), foresee(case, profile))
     judgement = judge(case, transcript, clauses, profile)
     return Record.of(case, transcript, judgement, session.target.name, profile.platform)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -18,6 +19,11 @@ SHARES = "connect_shares"  # in a worker's input: how many shares there are; 1 w
 
 def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
+
+
+def number_of(config: pytest.Config) -> int:
+    """The number of a worker; of another process one that differs from those of most that run beside it."""
+    return int(config.workerinput["workerid"].removeprefix("gw")) if is_worker(config) else os.getpid()  # type: ignore[attr-defined]
 
 
 def is_distributed(config: pytest.Config) -> bool:

@@ -449,7 +449,7 @@ class Started(Toy):
     def open(self) -> None:
         self.did.append("open")
 
-    def start(self, netns: str) -> Any:
+    def start(self, netns: str, _own: bool = False) -> Any:
         self.did.append(netns)
         return self.agent_
 
