@@ -49,7 +49,7 @@ def judge(case: Case, transcript: Transcript, clauses: Mapping[str, Clause], pro
     # What a departure led to was not tested; where the baseline has the case, an observation led to no other state.
     led = ends_alike or any(verdict != "recorded" or case.id not in profile.baseline for verdict, _ in departures)
     missed = "crashed" if died else "unsupported" if led else ended
-    verdicts = of_clauses(case, transcript, steps, forces, missed, profile)
+    verdicts = of_clauses(case, transcript, steps, forces, missed, declared, profile)
     if not verdicts:
         verdicts, why = dict.fromkeys(forces, "unsupported"), why or "no check is about an attempt that ends so"
     counted = [one for one in verdicts.values() if one != "recorded"] or ["recorded"]
@@ -76,9 +76,8 @@ def of_steps(made: Sequence[Made], transcript: Transcript, forces: Mapping[str, 
 
 
 def of_clauses(case: Case, transcript: Transcript, steps: Mapping[int, Mapping[str, str]], forces: Mapping[str, str],
-               missed: str, profile: Profile) -> dict[str, str]:
+               missed: str, declared: Sequence[Deviation], profile: Profile) -> dict[str, str]:
     """The verdict of each clause that has a check that counts. missed: of a check that was not made."""
-    declared = profile.of(case)
     unresolved = {one.clause for one in declared if one.observed == "unresolved"}
     # Where nothing is required, a state that no run is known to reach is none that this one had to.
     elusive = missed == "unresolved" and (case.id not in profile.baseline or bool(unresolved))

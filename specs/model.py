@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -365,10 +366,20 @@ class Profile:
         """Whether an entry is on the platform's own page, not on one that it inherits."""
         return Path(deviation.file).stem == self.platform
 
+    @cached_property
+    def by_clause(self) -> Mapping[str, Sequence[tuple[int, Deviation]]]:
+        """The entries of each clause, with their places among all."""
+        found: dict[str, list[tuple[int, Deviation]]] = {}
+        for at, deviation in enumerate(self.deviations):
+            found.setdefault(deviation.clause, []).append((at, deviation))
+        return found
+
     def of(self, case: Case) -> tuple[Deviation, ...]:
         """The entries for a case; a clause's entries on the nearest page replace those that it inherits."""
-        found = [d for d in self.deviations
-                 if d.clause in case.clauses and d.place.holds(case) and not self.withdraws(d, case)]
+        places = [place for clause in case.clauses for place in self.by_clause.get(clause, ())]
+        if not places:
+            return ()
+        found = [d for _, d in sorted(places, key=itemgetter(0)) if d.place.holds(case) and not self.withdraws(d, case)]
         nearest = {d.clause: d.file for d in reversed(found)}
         return tuple(d for d in found if d.file == nearest[d.clause])
 
