@@ -25,22 +25,23 @@ class Calls:
         self.agent, self.composer, self.host_lacks = agent, Composer(agent), host_lacks
         self.transcript = Transcript()
 
-    def make(self, entry: Entry, timeout: float) -> Answer:
-        """Make a call; its entry gets what it gives and how long it takes, to the millisecond.
+    def make(self, text: str, verb: str, subject: str, request: str, timeout: float, *, step: int | None = None,
+             given: str = "") -> Answer:
+        """Make a call; its entry has what it gives and how long it takes, to the millisecond.
 
         Stop: it does not return in time, the agent died, or the host lacks what it depends on.
         """
         for word, reason in self.host_lacks.items():
-            if word in entry.request:
+            if word in request:
                 raise Stop("unsupported", reason)
         started = time.monotonic()
-        answer = self.composer.call(entry.request, timeout)
+        answer = self.composer.call(request, timeout)
         seconds = round(time.monotonic() - started, 3)
-        self.transcript.entries.append(entry._replace(observed=answer.observed(), seconds=seconds))
+        self.transcript.entries.append(Entry(text, verb, subject, request, answer.observed(), step, given, seconds))
         if answer.ret == "crashed":
-            raise Stop("crashed", f"{entry.text}: {answer.reason}")
+            raise Stop("crashed", f"{text}: {answer.reason}")
         if answer.ret == "blocks":
-            raise Stop("unresolved", f"{entry.text} blocks")
+            raise Stop("unresolved", f"{text} blocks")
         return answer
 
     def clean_up(self) -> None:

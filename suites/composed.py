@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 from fixtures.targets import Agent, Answer
 from specs.verbs import VERBS
 
 ALL_BYTES = bytes(range(256))
+encoded, decoded = lru_cache(16)(quote), lru_cache(16)(unquote_to_bytes)  # nearly always of ALL_BYTES, both ways
 LOOK_MS = 1  # at each of several sockets, on any of which data may come
 
 
@@ -37,15 +39,15 @@ class Composer:
 
     def call(self, request: str, timeout: float) -> Answer:
         """The answer to a request; `blocks`, and the agent is gone, if that takes longer. timeout: seconds."""
-        verb, *words = request.split()
+        verb, _, rest = request.partition(" ")
         if verb not in COMPOSED:
             answer = self.agent.call(request, timeout)
-            if answer.ok:
-                self.note(verb, words)
+            if verb in NOTED and answer.ok:
+                self.note(verb, rest.split())
             return answer
         self.deadline = time.monotonic() + timeout
         try:
-            return COMPOSED[verb](self, *words)
+            return COMPOSED[verb](self, *rest.split())
         except Ended as end:
             return end.answer
 
@@ -83,7 +85,7 @@ class Composer:
         self.accepted.setdefault(listener, []).append(end)
 
     def send_all(self, name: str, raw: bytes) -> None:
-        self.make(f"send {name} data={quote(raw)}")
+        self.make(f"send {name} data={encoded(raw)}")
 
     def receive(self, name: str, most: int) -> bytes:
         """What comes next, nothing at the end; a non-blocking socket waits as well."""
@@ -93,7 +95,7 @@ class Composer:
             answer = self.ask(f"recv {name} size={most}")
         if not answer.ok:
             raise Ended(answer)
-        return unquote_to_bytes(answer.fields["data"])
+        return decoded(answer.fields["data"])
 
     def lacking(self, way: str, name: str, raw: bytes, found: bytes = b"") -> str:
         """Receive what is missing of these bytes; how many came right, unless all came. found: what came already."""
@@ -108,7 +110,7 @@ class Composer:
         while True:
             for peer in [one for one in accepted if self.is_ready(one, timeout)]:
                 if data := self.ask(f"recv {peer} size={most}").fields.get("data"):
-                    return peer, unquote_to_bytes(data)
+                    return peer, decoded(data)
                 accepted.remove(peer)  # its client has gone
             timeout = LOOK_MS
             if self.is_ready(listener, 0 if accepted else -1):
@@ -151,5 +153,6 @@ class Composer:
                              for key, answer in answers.items()})
 
 
+NOTED = ("socket", "listen", "close")
 COMPOSED: dict[str, Callable[..., Answer]] = {
     "accept-all": Composer.accept_all, "exchange": Composer.exchange, "probe": Composer.probe}

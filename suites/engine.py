@@ -9,7 +9,7 @@ from fixtures.pairs import peers_of
 from fixtures.targets import Agent, AgentError, Answer, NoProcess, Session, Unavailable
 from fixtures.world import Environment, Unresolved, Unsupported
 from specs.foresee import Foreseen
-from specs.model import Case, Entry, Given, Step, Transcript
+from specs.model import Case, Given, Step, Transcript
 from specs.reached import only_observed
 from suites.calls import Calls, Stop
 from suites.capability import is_lacking, missing_capability, netns_of, ruled_out
@@ -56,8 +56,8 @@ class Play:
         if reason := ruled_out(step, self.case, self.env, self.foreseen):
             raise Unsupported(reason)
         self.stop_if_in_vain(index, step)
-        entry = Entry(step.text, step.verb, step.name, request_of(step, self.env), {}, index)
-        answer = self.calls.make(entry, self.timeouts.of_step(index, step, self.env))
+        request, timeout = request_of(step, self.env), self.timeouts.of_step(index, step, self.env)
+        answer = self.calls.make(step.text, step.verb, step.name, request, timeout, step=index)
         if answer.ret == "unsupported" and not only_observed(self.case, index, self.transcript):
             raise Unsupported(answer.reason)
         if step.is_precondition and not answer.ok:
@@ -92,9 +92,8 @@ class Play:
 
     def fixture_call(self, verb: str, request: str) -> Answer:
         """A call made for a fixture, or for a step that needs more than one."""
-        subject, given = request.split()[1], self.given.name if self.given else ""
-        entry = Entry(request, verb, subject, request, {}, None, given)
-        return self.calls.make(entry, self.timeouts.of_fixture(verb, self.given))
+        subject, given = request.split(" ", 2)[1], self.given.name if self.given else ""
+        return self.calls.make(request, verb, subject, request, self.timeouts.of_fixture(verb, self.given), given=given)
 
 
 def play(case: Case, session: Session, own: bool = False, foreseen: Foreseen = Foreseen()) -> Transcript:  # noqa: B008 - frozen
