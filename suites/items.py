@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 SCHEDULE = pytest.StashKey[Schedule]()
 KINDS = ("domain", "type")  # axes whose values are marks
 PHASES = ("pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown")
+mark_called = cache(lambda name: getattr(pytest.mark, name).mark)
 KNOWN = ("_pytest.", "_hypothesis_", "xdist.", "suites.", "conftest")  # modules whose hooks do nothing to a case
 
 
@@ -31,32 +32,39 @@ def vocabulary() -> Vocabulary:
     return Vocabulary({word: world.operands_of(word) for word in world.FIXTURES}, world.ADDRESSES)
 
 
+class Found(NamedTuple):
+    """A case, and what is kept with it since it follows from the case alone. has_peers: two targets can play it."""
+
+    case: Case
+    marks: frozenset[str]
+    has_peers: bool
+
+
 class ScenarioFile(pytest.File):
     """One YAML file of scenarios."""
 
     def collect(self) -> Iterator[CaseItem]:
         schedule = self.config.stash[SCHEDULE]
         try:
-            cases = kept(self.path, lambda: scenarios.cases(self.path, schedule.clauses, vocabulary()))
+            found = kept(self.path, lambda: [Found(case, marks_of(case), bool(peers_of(case.given, case.steps)))
+                                             for case in scenarios.cases(self.path, schedule.clauses, vocabulary())])
         except SpecError as error:
             raise self.CollectError(str(error)) from None
-        for case in cases:
-            peers = peers_of(case.given, case.steps)
-            for target in (name for name, one in schedule.targets.items() if not one.peer or peers):
-                yield CaseItem.from_parent(self, case=case, target=target)
+        for case, names, has_peers in found:
+            for target in (name for name, one in schedule.targets.items() if not one.peer or has_peers):
+                yield CaseItem.from_parent(self, case=case, target=target, marks=names)
 
 
 class CaseItem(pytest.Item):
     """One case on one target."""
 
-    def __init__(self, *, case: Case, target: str, **kwargs: Any) -> None:
+    def __init__(self, *, case: Case, target: str, marks: frozenset[str], **kwargs: Any) -> None:
         variant = f"{case.variant}-{target}" if case.variant else target
         super().__init__(name=f"{case.scenario}[{variant}]", **kwargs)
         self.case, self.target = case, target
         self.turn = self.config.stash[SCHEDULE].turn(case, target)
         self.is_slow = self.turn.slow
-        self.own_markers += [getattr(pytest.mark, mark).mark
-                             for mark in marks_of(case) | ({"waits"} if self.is_slow else set())]
+        self.own_markers += [mark_called(name) for name in (marks | {"waits"} if self.is_slow else marks)]
         self.keywords.update((mark.name, mark) for mark in self.own_markers)
 
     def runtest(self) -> None:
@@ -97,11 +105,11 @@ def run_case(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     return True
 
 
-def marks_of(case: Case) -> set[str]:
+def marks_of(case: Case) -> frozenset[str]:
     """What `-m` selects cases by: folders, errnos, domain and type."""
     errnos = {part for clause in case.clauses for part in clause.split(".") if is_errno(part)}
     kinds = {label(axis, case.axes[axis]) for axis in KINDS if axis in case.axes}
-    return errnos | kinds | set(case.file.split("/")[1:-1])
+    return frozenset(errnos | kinds | set(case.file.split("/")[1:-1]))
 
 
 def marks(clauses: Mapping[str, Clause]) -> Iterator[str]:
