@@ -28,8 +28,8 @@ KINDS: Mapping[str, str] = {
 }
 
 
-def compare(old: Record | None, new: Record | None) -> str:
-    """The kind of the difference; empty if there is none."""
+def compare(old: Record | None, new: Record | None, steps: Steps | None = None) -> str:
+    """The kind of the difference; empty if there is none. steps: of the new result, if they are read already."""
     if old is None or new is None:
         return "added" if new else "gone"
     if old.revision and new.revision and old.revision != new.revision:
@@ -39,7 +39,7 @@ def compare(old: Record | None, new: Record | None) -> str:
         return "" if lost and found else "untested" if lost else "tested"
     if (old.verdict, old.names, old.calls) == (new.verdict, new.names, new.calls):
         return ""  # without reading the calls
-    before, after = old.steps, new.steps
+    before, after = old.steps, new.steps if steps is None else steps
     if old.verdict != new.verdict and outcomes(before, old.names) == outcomes(after, new.names):
         return "judged"
     if rank(old) != rank(new):

@@ -23,17 +23,19 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def observed_instead(record: Record, clause: str) -> str:
+def observed_instead(record: Record, clause: str, steps: Sequence[PlayedStep] | None = None) -> str:
     """What the check that decided the clause observed, if the clause does not name it; else empty.
 
-    Of an unresolved clause, which has no such check, what the failed precondition returned.
+    Of an unresolved clause, which has no such check, what the failed precondition returned. steps: of the result, if
+    they are read already.
     """
     verdict = record.clauses[clause]
     if verdict == "unsupported":  # and no check has been made
         return ""
+    steps = record.steps if steps is None else steps
     if verdict == "unresolved":
-        return next((step.ret for step in record.steps if step.is_precondition and step.ret != "ok"), "")
-    found = (departure(step, clause, record.names) for step in record.steps
+        return next((step.ret for step in steps if step.is_precondition and step.ret != "ok"), "")
+    found = (departure(step, clause, record.names) for step in steps
              if (step.verdict or step.verdicts) and step.judged.get(clause) == verdict)
     return next((text for text in found if text not in ("", verdict)), "")
 

@@ -25,7 +25,14 @@ from specs.record import PlayedStep, Record, Unreadable
 from specs.words import LONG_S, spell_observed, spell_time
 
 DEPARTED = frozenset({"deviates", "crashed", "fails", "stale", "drifted"})  # what a C program is written for
-Group = tuple[list[int], Record]  # the columns that did the same, and the record of the first
+
+
+class Group(NamedTuple):
+    """The columns that did the same, the record of the first, and its calls, read once for the whole page."""
+
+    columns: list[int]
+    record: Record
+    steps: Sequence[PlayedStep]
 
 
 class Case(NamedTuple):
@@ -53,14 +60,16 @@ def groups(records: Mapping[str, Record], columns: Sequence[Column]) -> list[Gro
     found: dict[tuple[Any, ...], Group] = {}
     for number, column in enumerate(columns):
         if record := records.get(column.label):
-            found.setdefault(likeness(record), ([], record))[0].append(number)
+            steps = record.steps
+            like = likeness(record, steps) if len(records) > 1 else ()
+            found.setdefault(like, Group([], record, steps)).columns.append(number)
     return list(found.values())
 
 
-def likeness(record: Record) -> tuple[Any, ...]:
+def likeness(record: Record, steps: Sequence[PlayedStep]) -> tuple[Any, ...]:
     """What two targets have in common that are shown as one: all that the page prints of them."""
     calls = tuple([(step.given, shared_text(step) if step.given else step.text, outcome(step, record), step.verdict,
-                    tuple(step.verdicts.items()) if step.verdicts else ()) for step in record.steps])
+                    tuple(step.verdicts.items()) if step.verdicts else ()) for step in steps])
     return record.verdict, record.reason, tuple(record.clauses.items()), calls, msgspec.json.encode(record.deviations)
 
 
@@ -89,25 +98,32 @@ def spelled(fields: tuple[tuple[str, str], ...]) -> str:
     return spell_observed(dict(fields))
 
 
-def details(cases: Sequence[Case]) -> dict[str, Any]:
+class Details:
     """The cases of one file, by number: {"texts": […], "cases": {case: {"steps": …, "groups": …}}}.
 
     In them, every text is a number: its place in `texts`.
     """
-    texts: Numbers[str] = Numbers()
-    made = {str(case.number): case_data(case.groups, texts) for case in cases}
-    return {"texts": list(texts), "cases": made}
+
+    def __init__(self) -> None:
+        self.texts: Numbers[str] = Numbers()
+        self.cases: dict[str, dict[str, Any]] = {}
+
+    def add(self, case: Case) -> None:
+        self.cases[str(case.number)] = case_data(case.groups, self.texts)
+
+    def data(self) -> dict[str, Any]:
+        return {"texts": list(self.texts), "cases": self.cases}
 
 
 def case_data(found: Sequence[Group], texts: Numbers[str]) -> dict[str, Any]:
     """steps: [text, fixture, line, [[clause, what it allows], …]]; groups: see group_data."""
-    transcripts = [keyed(record.steps) for _, record in found]
-    calls = align(transcripts)
+    transcripts = [keyed(group.steps) for group in found]
+    calls = align(transcripts) if len(found) > 1 else transcripts[0]
     steps = [[texts[key[1]], texts[step.given], step.line,
               [[texts[clause], texts[expectation(step, clause)]] for clause in step.expected]]
              for key, step in calls.items()]
-    return {"steps": steps, "groups": [group_data(columns, record, own, list(calls), texts)
-                                       for (columns, record), own in zip(found, transcripts, strict=True)]}
+    return {"steps": steps, "groups": [group_data(group.columns, group.record, own, list(calls), texts)
+                                       for group, own in zip(found, transcripts, strict=True)]}
 
 
 def group_data(columns: Sequence[int], record: Record, own: Mapping[Call, PlayedStep], calls: Sequence[Call],
@@ -127,20 +143,26 @@ def group_data(columns: Sequence[int], record: Record, own: Mapping[Call, Played
 # --- C programs ---------------------------------------------------------------------------------------------
 
 
-def programs(cases: Sequence[Case], columns: Sequence[Column], clauses: Clauses) -> dict[str, Any]:
+class Programs:
     """C programs, as numbers of their lines: {"lines": […], "programs": {scenario: {columns: [case, […]]}}}.
 
     Those of departures: of each scenario and targets that did the same, that of the first case. Variants of a scenario
     differ little, and a program takes a millisecond.
     """
-    lines: Numbers[str] = Numbers()
-    made: dict[str, dict[str, list[Any]]] = {}
-    for case in cases:
-        for numbers, record in case.groups:
-            held, key = made.setdefault(case.scenario, {}), ",".join(map(str, numbers))
-            if key not in held and (text := c_program(record, columns[numbers[0]], clauses)):
-                held[key] = [case.number, [lines[line] for line in text.split("\n")]]
-    return {"lines": list(lines), "programs": {scenario: held for scenario, held in made.items() if held}}
+
+    def __init__(self, columns: Sequence[Column], clauses: Clauses) -> None:
+        self.columns, self.clauses = columns, clauses
+        self.lines: Numbers[str] = Numbers()
+        self.made: dict[str, dict[str, list[Any]]] = {}
+
+    def add(self, case: Case) -> None:
+        for numbers, record, _ in case.groups:
+            held, key = self.made.setdefault(case.scenario, {}), ",".join(map(str, numbers))
+            if key not in held and (text := c_program(record, self.columns[numbers[0]], self.clauses)):
+                held[key] = [case.number, [self.lines[line] for line in text.split("\n")]]
+
+    def data(self) -> dict[str, Any]:
+        return {"lines": list(self.lines), "programs": {scenario: held for scenario, held in self.made.items() if held}}
 
 
 def c_program(record: Record, column: Column, clauses: Clauses) -> str:

@@ -13,64 +13,87 @@ from reports.common.alignment import shared_text
 from reports.common.finding import Finding, findings
 from reports.common.results import Column, Name, Results
 from reports.common.wording import GLYPHS, observed_instead
-from reports.html.cases import Case
+from reports.html.cases import Case, Group
 from reports.html.packing import Numbers
 from specs.model import COMMON, SYNONYMS, VERDICTS, Clause
-from specs.record import Record
+from specs.record import PlayedStep, Record
 
 PAGE = COMMON[0]  # the document under test, whose errors are a row each
+Pattern = Sequence[tuple[str, str] | None]
 
 
-def index(results: Results, clauses: Clauses, cases: Sequence[Case]) -> dict[str, Any]:
+class Index:
     """All that rows, cells and filters take. An item refers to another by its number.
 
     leaves: [clause, case, pattern]; patterns: the outcome in each column; outcomes: [verdict, what was observed].
     """
-    number = {case: at for at, case in enumerate(results.cases)}
-    leaves = pairs(results, clauses)
-    known = {leaf.clause: at for at, leaf in enumerate({leaf.clause: leaf for leaf in leaves}.values())}
-    outcomes: Numbers[tuple[str, str] | None] = Numbers()
-    patterns: Numbers[tuple[int, ...]] = Numbers()
-    scenarios: Numbers[str] = Numbers()
-    width = len(results.columns)
-    cells = [[known[leaf.clause], number[leaf.case],
-              patterns[tuple([outcomes[one] for one in pattern(cases[number[leaf.case]], leaf.clause, width)])]]
-             for leaf in leaves]
-    variants = [[scenarios[case.scenario], Name.of(id_).variant] for case, id_ in zip(cases, number, strict=True)]
-    return {
-        "verdicts": VERDICTS, "glyphs": GLYPHS,
-        "columns": [column_data(column, results) for column in results.columns],
-        "clauses": [clause_data(name, clauses) for name in known],
-        "scenarios": scenario_data(cases), "documents": ordered_documents(clauses),
-        "cases": variants, "outcomes": list(outcomes), "patterns": list(patterns), "leaves": cells,
-        "bugs": [bug_data(one, results, known, number) for one in findings(results)],
-    }
+
+    def __init__(self, results: Results, clauses: Clauses) -> None:
+        self.results, self.clauses = results, clauses
+        self.scenarios: dict[str, dict[str, Any]] = {}
+        self.numbers: Numbers[str] = Numbers()  # of scenarios
+        self.files: Numbers[str] = Numbers()
+        self.variants: list[list[Any]] = []  # of each case: the number of its scenario, and its variant
+        self.seen: dict[tuple[str, str], Pattern] = {}  # by case and clause
+
+    def add(self, case: Case) -> None:
+        id_ = case.groups[0].record.id
+        self.variants.append([self.numbers[case.scenario], Name.of(id_).variant])
+        self.add_calls(case)
+        for clause in {clause for group in case.groups for clause in group.record.clauses}:
+            self.seen[id_, clause] = pattern(case, clause, len(self.results.columns))
+
+    def add_calls(self, case: Case) -> None:
+        """Of a scenario: file, name, line, summary, the number of its pack; its calls, in which the page searches."""
+        first = case.groups[0]
+        one = self.scenarios.setdefault(case.scenario, {
+            "file": case.file, "name": case.scenario.partition("::")[2], "chunk": self.files[case.file],
+            "line": first.record.line, "summary": first.record.summary, "calls": {}})
+        one["calls"].update((shared_text(step), None) for step in first.steps)
+
+    def data(self) -> dict[str, Any]:
+        number = {case: at for at, case in enumerate(self.results.cases)}
+        leaves = pairs(self.results, self.clauses)
+        known = {leaf.clause: at for at, leaf in enumerate({leaf.clause: leaf for leaf in leaves}.values())}
+        outcomes: Numbers[tuple[str, str] | None] = Numbers()
+        patterns: Numbers[tuple[int, ...]] = Numbers()
+        cells = [[known[leaf.clause], number[leaf.case],
+                  patterns[tuple([outcomes[one] for one in self.seen[leaf.case, leaf.clause]])]] for leaf in leaves]
+        return {
+            "verdicts": VERDICTS, "glyphs": GLYPHS,
+            "columns": [column_data(column, self.results) for column in self.results.columns],
+            "clauses": [clause_data(name, self.clauses) for name in known],
+            "scenarios": [one | {"calls": list(one["calls"])} for one in self.scenarios.values()],
+            "documents": ordered_documents(self.clauses),
+            "cases": self.variants, "outcomes": list(outcomes), "patterns": list(patterns), "leaves": cells,
+            "bugs": [bug_data(one, self.results, known, number) for one in findings(self.results)],
+        }
 
 
-def pattern(case: Case, clause: str, width: int) -> list[tuple[str, str] | None]:
+def pattern(case: Case, clause: str, width: int) -> Pattern:
     """The outcome of a clause in a case, in each column; None where it was not played."""
     found: list[tuple[str, str] | None] = [None] * width
-    for columns, record in case.groups:
-        outcome = seen(record, clause)
-        for column in columns:
+    for group in case.groups:
+        outcome = seen(group, clause)
+        for column in group.columns:
             found[column] = outcome
     return found
 
 
-def seen(record: Record, clause: str) -> tuple[str, str] | None:
+def seen(group: Group, clause: str) -> tuple[str, str] | None:
     """The verdict, and what was returned if the clause's id does not say it."""
-    verdict = record.clauses.get(clause)
+    verdict = group.record.clauses.get(clause)
     if verdict == "conforms":
-        return verdict, other_errno(record, clause)
-    return (verdict, observed_instead(record, clause)) if verdict else None
+        return verdict, other_errno(group.steps, clause)
+    return (verdict, observed_instead(group.record, clause, group.steps)) if verdict else None
 
 
-def other_errno(record: Record, clause: str) -> str:
+def other_errno(steps: Sequence[PlayedStep], clause: str) -> str:
     """What a check of an error's clause returned that conforms, but is another errno than that of the clause's id."""
     named = errno_of(clause)
     if not named:
         return ""
-    rets = (step.ret for step in record.steps if clause in step.judged)
+    rets = (step.ret for step in steps if (step.clause == clause if step.verdict else clause in step.verdicts))
     return next((ret for ret in rets if ret.startswith("E") and ret != named), "")
 
 
@@ -138,20 +161,7 @@ def part_of(record: Record) -> str:
     return PARTS[record.verdict] or next((one for one in ("bug", "documented", "choice") if one in statuses), "bug")
 
 
-# --- Scenarios and bugs -------------------------------------------------------------------------------------
-
-
-def scenario_data(cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """Every scenario: file, name, line, summary, the number of its pack, and its calls, in which the page searches."""
-    chunk_of: Numbers[str] = Numbers()
-    found: dict[str, dict[str, Any]] = {}
-    for case in cases:
-        _, first = case.groups[0]
-        one = found.setdefault(case.scenario, {
-            "file": case.file, "name": case.scenario.partition("::")[2], "chunk": chunk_of[case.file],
-            "line": first.line, "summary": first.summary, "calls": {}})
-        one["calls"].update((shared_text(step), None) for step in first.steps)
-    return [one | {"calls": list(one["calls"])} for one in found.values()]
+# --- Bugs ---------------------------------------------------------------------------------------------------
 
 
 def bug_data(one: Finding, results: Results, known: Mapping[str, int], number: Mapping[str, int]) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from reports.common.aggregate import Clauses
 from reports.common.results import Results
 from reports.common.wording import visible
 from reports.html import cases
-from reports.html.index import index
+from reports.html.index import Index
 from reports.html.packing import packed
-from reports.html.since import Earlier, changes, history
+from reports.html.since import Changes, Earlier, history
 from specs.model import VERDICTS
 
 TEMPLATES = Path(__file__).parent
@@ -72,18 +72,23 @@ def topics(results: Results) -> list[str]:
 
 def packs(results: Results, clauses: Clauses, extras: Extras) -> Iterator[tuple[str, str]]:
     """The packs by name: `index`; the calls of each scenario file, by its number; `programs`."""
-    every = list(cases.grouped(results))
-    files = [list(held) for _, held in groupby(every, lambda case: case.file)]
-    data = index(results, clauses, every)
-    yield "index", packed(data | with_extras(results, extras, data["columns"]))
-    for number, held in enumerate(files):
-        yield str(number), packed(cases.details(held))
-    yield "programs", packed(cases.programs(every, results.columns, clauses))
+    index, programs = Index(results, clauses), cases.Programs(results.columns, clauses)
+    changes, calls = Changes(results, extras.earlier), []
+    for _, held in groupby(cases.grouped(results), lambda case: case.file):
+        details = cases.Details()
+        for case in held:
+            for one in (index, changes, details, programs):
+                one.add(case)
+        calls.append(packed(details.data()))
+    data = index.data()
+    yield "index", packed(data | with_extras(results, extras, data["columns"], changes.found))
+    yield from ((str(number), pack) for number, pack in enumerate(calls))
+    yield "programs", packed(programs.data())
 
 
-def with_extras(results: Results, extras: Extras, columns: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def with_extras(results: Results, extras: Extras, columns: Sequence[dict[str, Any]],
+                changed: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
     """What the options of the verb add to the index."""
-    changed = changes(results, extras.earlier)
     return {"every": extras.every, "repository": extras.repository.rstrip("/"),
             "revision": results.runs[-1].header.suite.revision.rstrip("+"),
             "file": str(results.runs[-1].file),

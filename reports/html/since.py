@@ -10,6 +10,7 @@ from typing import Any
 from reports.common import upgrade
 from reports.common.comparison import KINDS, compare
 from reports.common.results import Column, Results, expanded, read
+from reports.html.cases import Case
 from specs.record import Footer, Header
 
 NEWS = frozenset(KINDS) - {"judged", "scenario", "added", "gone"}  # what the suite does not cause
@@ -57,15 +58,26 @@ def history(column: Column, runs: Sequence[Earlier]) -> list[dict[str, Any]]:
     return [{"started": run.header.started, "verdicts": run.verdicts[column.name]} for run in runs if run.has(column)]
 
 
-def changes(results: Results, runs: Sequence[Earlier]) -> list[dict[str, list[int]]]:
-    """Of each column: kind of difference -> the cases, by number, since the last earlier run that played the target."""
-    last = {column.label: run.file for column in results.columns for run in runs if run.has(column)}
-    old = {file: {(record.target, record.id): record for record in read(file).records} for file in set(last.values())}
-    found: list[dict[str, list[int]]] = [{} for _ in results.columns]
-    for number, (case, records) in enumerate(results.cases.items()):
-        for place, column in enumerate(results.columns):
-            if column.label in last and column.label in records:
-                kind = compare(old[last[column.label]].get((column.name, case)), records[column.label])
-                if kind in NEWS:
-                    found[place].setdefault(kind, []).append(number)
-    return found
+class Changes:
+    """What is new since the last earlier run that played the target.
+
+    found: of each column, kind of difference -> the cases, by number.
+    """
+
+    def __init__(self, results: Results, runs: Sequence[Earlier]) -> None:
+        self.results = results
+        self.last = {column.label: run.file for column in results.columns for run in runs if run.has(column)}
+        self.old = {file: {(record.target, record.id): record for record in read(file).records}
+                    for file in set(self.last.values())}
+        self.found: list[dict[str, list[int]]] = [{} for _ in results.columns]
+
+    def add(self, case: Case) -> None:
+        for columns, first, steps in case.groups:
+            for place in columns:
+                column = self.results.columns[place]
+                if column.label in self.last:
+                    new = self.results.cases[first.id][column.label]
+                    old = self.old[self.last[column.label]].get((column.name, first.id))
+                    kind = compare(old, new, steps if new is first else None)
+                    if kind in NEWS:
+                        self.found[place].setdefault(kind, []).append(case.number)

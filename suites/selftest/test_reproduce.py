@@ -515,9 +515,10 @@ def test_matrix_page_has_the_programs_of_departures() -> None:
     """One for the targets that did the same in a scenario: that of its first case."""
     failed, right = made(PAIR, verdict="fails"), made(PAIR)
     text = c_program(failed, COLUMN, clauses(), profile("linux").manuals)
-    played = [cases.Case(number, name, [([0], one)]) for number, name, one in ((7, "a", failed), (8, "a", failed),
-                                                                               (9, "b", right))]
-    found = cases.programs(played, [COLUMN], clauses())
+    programs = cases.Programs([COLUMN], clauses())
+    for number, name, one in ((7, "a", failed), (8, "a", failed), (9, "b", right)):
+        programs.add(cases.Case(number, name, [cases.Group([0], one, one.steps)]))
+    found = programs.data()
     (case, lines), = found["programs"]["a"].values()
     assert (case, list(found["programs"])) == (7, ["a"])
     assert "\n".join(found["lines"][line] for line in lines) == text
