@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Hashable
 from typing import Any, TypeVar
 
-import msgspec
+from msgspec.json import decode, encode
 
 from reports.common.wording import visible
 
@@ -23,24 +23,21 @@ class Numbers(dict[Item, int]):
         return number
 
 
-# In JSON, a character that is not printable by its escape: \\n or \\u001b, after an even number of backslashes.
-ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\[bfnrtu]")
+ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)")  # in JSON; those of a quotation mark and a backslash are printable
 
 
 def packed(item: Any) -> str:
     """A pack: base64, in which no text of a target is markup; its text is `printable`, too."""
-    text = msgspec.json.encode(item).decode()
-    if not text.isprintable() or ESCAPED.search(text):  # as hardly any is, and looking at each text takes long
-        text = msgspec.json.encode(printable(item)).decode()
+    text = printable(encode(item).decode())
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def printable(item: Any) -> Any:
-    """The data with `visible` text."""
-    if isinstance(item, int | float | None):
-        return item
-    if isinstance(item, str):
-        return visible(item)
-    if isinstance(item, dict):
-        return {visible(key): printable(part) for key, part in item.items()}
-    return [printable(part) for part in item]
+def printable(text: str) -> str:
+    """JSON with `visible` text. It is looked at as one: going through all that it is of would take long."""
+    text = ESCAPE.sub(lambda found: found[0] if found[0][1] in '"\\' else shown(decode(f'"{found[0]}"')), text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else shown(char) for char in text)
+
+
+def shown(char: str) -> str:
+    """A character that is not printable as JSON has the escape sequence that a reader sees."""
+    return visible(char).replace("\\", "\\\\")
