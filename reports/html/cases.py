@@ -119,9 +119,8 @@ def case_data(found: Sequence[Group], texts: Numbers[str]) -> dict[str, Any]:
     """steps: [text, fixture, line, [[clause, what it allows], …]]; groups: see group_data."""
     transcripts = [keyed(group.steps) for group in found]
     calls = align(transcripts) if len(found) > 1 else transcripts[0]
-    steps = [[texts[key[1]], texts[step.given], step.line,
-              [[texts[clause], texts[expectation(step, clause)]] for clause in step.expected]]
-             for key, step in calls.items()]
+    steps = [[texts[key[1]], texts[step.given], step.line, wanted(step, texts) if step.clause or step.expect else []]
+             for key, step in calls.items()]  # of which most want nothing
     return {"steps": steps, "groups": [group_data(group.columns, group.record, own, list(calls), texts)
                                        for group, own in zip(found, transcripts, strict=True)]}
 
@@ -134,10 +133,19 @@ def group_data(columns: Sequence[int], record: Record, own: Mapping[Call, Played
     """
     entries = [[texts[one.bug and f"{record.platform}/{one.bug}"],
                 texts[declared(one) + (f" ({one.place})" if one.place else "")]] for one in record.deviations]
-    seen = [[texts[outcome(step, record)], *(texts[step.judged.get(one, "")] for one in step.expected)]
+    seen = [[texts[outcome(step, record)], *(verdicts(step, texts) if step.clause or step.expect else ())]
             if (step := own.get(key)) else 0 for key in calls]
     return [columns, texts[record.verdict], texts[record.reason], [texts[clause] for clause in record.clauses],
             entries, seen]
+
+
+def wanted(step: PlayedStep, texts: Numbers[str]) -> list[list[int]]:
+    return [[texts[clause], texts[expectation(step, clause)]] for clause in step.expected]
+
+
+def verdicts(step: PlayedStep, texts: Numbers[str]) -> list[int]:
+    judged = step.judged
+    return [texts[judged.get(clause, "")] for clause in step.expected]
 
 
 # --- C programs ---------------------------------------------------------------------------------------------

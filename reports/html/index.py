@@ -49,7 +49,7 @@ class Index:
         one = self.scenarios.setdefault(case.scenario, {
             "file": case.file, "name": case.scenario.partition("::")[2], "chunk": self.files[case.file],
             "line": first.record.line, "summary": first.record.summary, "calls": {}})
-        one["calls"].update((shared_text(step), None) for step in first.steps)
+        one["calls"].update(dict.fromkeys(map(shared_text, first.steps)))
 
     def data(self) -> dict[str, Any]:
         number = {case: at for at, case in enumerate(self.results.cases)}
