@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import zlib
 from collections.abc import Iterable
@@ -15,6 +16,8 @@ from suites.items import CaseItem
 from suites.schedule import Schedule, Turn
 
 SHARES = "connect_shares"  # in a worker's input: how many shares there are; 1 where it plays all cases
+NUMBER = "connect_number"  # in a worker's input: one that no other worker has
+NUMBERS = itertools.count()
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -23,7 +26,7 @@ def is_worker(config: pytest.Config) -> bool:
 
 def number_of(config: pytest.Config) -> int:
     """The number of a worker; of another process one that differs from those of most that run beside it."""
-    return int(config.workerinput["workerid"].removeprefix("gw")) if is_worker(config) else os.getpid()  # type: ignore[attr-defined]
+    return int(config.workerinput[NUMBER]) if is_worker(config) else os.getpid()  # type: ignore[attr-defined]
 
 
 def is_distributed(config: pytest.Config) -> bool:
@@ -37,12 +40,13 @@ def is_shared(config: pytest.Config) -> bool:
 
 
 def configure(node: Any) -> None:
-    """Say to a worker how many shares there are; one with a Python of its own keeps the search path of that.
+    """Say to a worker which one it is, and of how many; one with a Python of its own keeps the search path of that.
 
     xdist gives a local worker the path of this Python, and leaves one alone that is not local.
     """
     if node.gateway.spec.python:
         node.gateway.spec.popen = None
+    node.workerinput[NUMBER] = next(NUMBERS)
     node.workerinput[SHARES] = node.workerinput["workercount"] if is_shared(node.config) else 1
 
 
