@@ -108,7 +108,7 @@ class Step:
     def is_precondition(self) -> bool:
         return not self.checks and not self.observe and self.verb != "probe"
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The call as a C programmer writes it: connect(client, peer, namelen=4)."""
         words = [self.name]
@@ -202,7 +202,7 @@ class Case:
         return [at for at, one in enumerate(before) if one.verb == "connect" and (
             (step.verb == "accept" and one.operands["to"] == step.name) or one.name in watched)]
 
-    @property
+    @cached_property
     def revision(self) -> str:
         """Content hash: a result whose scenario has changed since is not compared with one that has not."""
         content = [dict(self.axes), [(g.fixture, g.name, dict(g.operands)) for g in self.given],

@@ -13,6 +13,7 @@ from suites.items import SCHEDULE, CaseItem
 
 SUITES = Path(__file__).parent
 SELFTEST = SUITES / "selftest"
+GARBAGE = 20_000  # objects more than before, at which it is looked for; Python's default is 700
 
 
 def is_selftest(config: pytest.Config) -> bool:
@@ -27,8 +28,9 @@ def begin() -> None:
 
 
 def end() -> None:
-    """Look for garbage again, and never among what collection has made."""
+    """Look for garbage again, seldom, and never among what collection has made: what a case makes has few cycles."""
     gc.freeze()
+    gc.set_threshold(GARBAGE)
     gc.enable()
 
 

@@ -39,6 +39,12 @@ class Found(NamedTuple):
     marks: frozenset[str]
     has_peers: bool
 
+    @classmethod
+    def of(cls, case: Case) -> Found:
+        assert case.revision
+        assert all(step.text for step in case.steps)  # they are kept in the case, once they are known
+        return cls(case, marks_of(case), bool(peers_of(case.given, case.steps)))
+
 
 class ScenarioFile(pytest.File):
     """One YAML file of scenarios."""
@@ -46,8 +52,8 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterator[CaseItem]:
         schedule = self.config.stash[SCHEDULE]
         try:
-            found = kept(self.path, lambda: [Found(case, marks_of(case), bool(peers_of(case.given, case.steps)))
-                                             for case in scenarios.cases(self.path, schedule.clauses, vocabulary())])
+            found = kept(self.path, lambda: [Found.of(case) for case in
+                                             scenarios.cases(self.path, schedule.clauses, vocabulary())])
         except SpecError as error:
             raise self.CollectError(str(error)) from None
         for case, names, has_peers in found:
@@ -97,11 +103,12 @@ def run_case(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """
     if has_phases(item.config) or not (isinstance(item, CaseItem) and isinstance(nextitem, CaseItem)):
         return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    hook = item.ihook
+    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     call = pytest.CallInfo.from_call(item.runtest, "call", reraise=(pytest.exit.Exception, KeyboardInterrupt))
-    report = item.ihook.pytest_runtest_makereport(item=item, call=call)
-    item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    report = hook.pytest_runtest_makereport(item=item, call=call)
+    hook.pytest_runtest_logreport(report=report)
+    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
 
