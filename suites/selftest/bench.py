@@ -4,7 +4,11 @@ Each round runs every command once, one after another, so that a machine whose s
 user and system time with that of all children, memory the largest process, as wait4(2) has them; CPU in a second of
 wall time says how many processors are used. Processes are the most at once that /proc shows, in four looks a second.
 Beside the suite are its measures: as many empty items, a bare C program that makes the same calls as the agents, and
-connect01 of the Linux Test Project where that is installed.
+connect01 of the Linux Test Project where that is installed. With --before, each command is run in another checkout of
+the suite as well, right before, so that what was changed is measured on one machine at one time.
+
+pyperf keeps the values and compares them; it has no runs of several commands in turn, and measures a command on the
+clock alone, where what a busy machine adds is most of it.
 
 What Python compiles is kept in a folder of the bench, also where PYTHONDONTWRITEBYTECODE is set: without it, half of
 collection would be compiling. Reports are of a native run under so many names that there are 65,000 results.
@@ -23,11 +27,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import pyperf
 
 from fixtures import programs, targets
 from reports.common import results as files_
@@ -69,11 +74,14 @@ class Cost(NamedTuple):
     processes: int
 
 
-def cost(command: Sequence[str], environment: Mapping[str, str], stdin: Path | None = None) -> Cost:
-    """What a command takes; its output is dropped. SystemExit: it fails otherwise than by failing cases."""
+def cost(command: Sequence[str], environment: Mapping[str, str], stdin: Path | None = None, root: Path = ROOT) -> Cost:
+    """What a command takes; its output is dropped. SystemExit: it fails otherwise than by failing cases.
+
+    root: of the checkout in which it is run.
+    """
     started = time.monotonic()
     with (stdin or Path(os.devnull)).open("rb") as given:
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdin=given,
+        process = subprocess.Popen(command, cwd=root, env={**os.environ, **environment}, stdin=given,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ended = threading.Event()
         counts: list[int] = []
@@ -214,6 +222,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of which medians are taken; default 5")
     parser.add_argument("--only", default="", metavar="TEXT", help="what has this in its name, and empty items")
     parser.add_argument("--without", default="\0", metavar="TEXT", help="nothing that has this in its name")
+    parser.add_argument("--before", type=Path, metavar="FOLDER", help="another checkout, to measure beside this one")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="pyperf's, with the CPU that each took")
     parser.add_argument("files", nargs="*", metavar="FILE", help="results for the reports; default: of a native run")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="connect-bench-") as name:
@@ -228,11 +238,43 @@ def main() -> None:
         every = runs(folder, results, agents(), [str(Path(file).absolute()) for file in options.files])
         chosen = [one for one in every if one is every[0] or (
             options.only in one.name and options.without not in one.name and (options.only or not one.asked))]
-        show(chosen, [{one.name: cost(one.command, one.environment, one.stdin)
-                       for one in chosen if not (number and one.once)} for number in range(options.rounds)])
+        roots = [options.before.resolve(), ROOT] if options.before else [ROOT]
+        rounds = list(measured(chosen, options.rounds, roots))
+        show(chosen, [one[-1] for one in rounds])
+        if options.output:
+            saved(chosen, [one[-1] for one in rounds]).dump(str(options.output), replace=True)
+        if options.before:
+            compare(chosen, rounds)
         longest = max(step.seconds for record in files_.read(results[0]).records for step in record.steps)
         size = (folder / "page.html").stat().st_size / 1e6
         print(f"longest call of a native run: {longest:.1f} s; page: {size:.1f} MB")
+
+
+def measured(chosen: Sequence[Run], rounds: int, roots: Sequence[Path]) -> Iterator[list[dict[str, Cost]]]:
+    """What each command takes in each checkout, of one round after another."""
+    for number in range(rounds):
+        found: list[dict[str, Cost]] = [{} for _ in roots]
+        for one in chosen:
+            for costs, root in zip(found, roots, strict=True):
+                if not (number and one.once):
+                    costs[one.name] = cost(one.command, one.environment, one.stdin, root)
+        yield found
+
+
+def saved(chosen: Sequence[Run], rounds: Sequence[Mapping[str, Cost]]) -> pyperf.BenchmarkSuite:
+    """Seconds of CPU, a value for each round."""
+    return pyperf.BenchmarkSuite([pyperf.Benchmark([
+        pyperf.Run([costs[run.name].cpu], metadata={"name": run.name, "unit": "second"}, collect_metadata=False)
+        for costs in rounds if run.name in costs]) for run in chosen])
+
+
+def compare(chosen: Sequence[Run], rounds: Sequence[Sequence[Mapping[str, Cost]]]) -> None:
+    """Show what was changed between two checkouts, as pyperf compares them."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, name) for name in ("before.json", "now.json")]
+        for file, costs in zip(files, zip(*rounds, strict=True), strict=True):
+            saved(chosen, costs).dump(str(file))
+        subprocess.run([sys.executable, "-m", "pyperf", "compare_to", "--table", *map(str, files)], check=True)
 
 
 def show(chosen: Sequence[Run], rounds: Sequence[Mapping[str, Cost]]) -> None:

@@ -59,3 +59,26 @@ def test_processes_are_counted_with_all_that_descend_from_them() -> None:
         bench.count_processes(shell.pid, Once(), counts)
         shell.stdin.close()
     assert counts in ([3], [4])  # the shell may be the one in brackets, too
+
+
+def test_two_checkouts_are_measured_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, str]] = []
+
+    def cost(command: tuple[str, ...], _environment: object, _stdin: object, root: Path) -> Cost:
+        made.append((command[0], root.name))
+        return Cost(len(made), 0, 0, 0)
+
+    monkeypatch.setattr(bench, "cost", cost)
+    chosen = [Run("small", ("s",)), Run("large", ("l",), once=True)]
+    rounds = list(bench.measured(chosen, 2, [Path("old"), Path("new")]))
+    assert made == [("s", "old"), ("s", "new"), ("l", "old"), ("l", "new"), ("s", "old"), ("s", "new")]
+    assert [[{name: one.cpu for name, one in costs.items()} for costs in both] for both in rounds] == [
+        [{"small": 1, "large": 3}, {"small": 2, "large": 4}], [{"small": 5}, {"small": 6}]]
+
+
+def test_what_was_changed_is_compared_by_pyperf(capfd: pytest.CaptureFixture[str]) -> None:
+    seconds = (4, 2), (4.1, 2.1), (4.2, 2)
+    rounds = [[{"suite": Cost(old, 0, 0, 0)}, {"suite": Cost(new, 0, 0, 0)}] for old, new in seconds]
+    bench.compare([SUITE], rounds)
+    assert "2.02x faster" in capfd.readouterr().out
+    assert [one.get_values() for one in bench.saved([SUITE], [one[1] for one in rounds])] == [(2, 2.1, 2)]
