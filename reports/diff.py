@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 from reports.common import markdown, terminal
 from reports.common.aggregate import alike
 from reports.common.comparison import KINDS, closest_drawn, compare, compare_drawn, probes
-from reports.common.results import Column, Name, Results, gather, give_back, plural
+from reports.common.results import Column, Name, Results, checked, gather, give_back, plural
 from reports.common.tables import Field, Table
 from reports.common.wording import GLYPHS, departures, observed_instead
 from specs.record import Record, Unreadable
@@ -38,8 +38,12 @@ def kinds(text: str) -> tuple[str, ...]:
 
 def run(options: Namespace) -> int:
     """0, or 1 when there is a difference of a kind that --fail-on names; a target that is lost is untested."""
-    old, new = gather([options.old]), gather([options.new])
-    compared = [Comparison.of(old, before, new, after) for before, after in paired(old, new)]
+    old, new = (gather([side], check=False) for side in (options.old, options.new))
+    try:
+        compared = [Comparison.of(old, before, new, after) for before, after in paired(old, new)]
+    except ValueError:
+        gather([options.old, options.new], merged=True)  # which names the line
+        raise
     FORMATS[options.format](old, new, compared, sys.stdout)
     kinds_ = {one.kind for comparison in compared for one in comparison.differences}
     kinds_ |= {"untested"} if lost(old, compared) else set()
@@ -135,7 +139,9 @@ def lost(old: Results, compared: Compared) -> list[str]:
 
 
 def changes(kind: str, old: Record | None, new: Record | None) -> tuple[Change, ...]:
-    """What the difference consists of; all clauses if none has changed."""
+    """What the difference consists of; all clauses if none has changed. ValueError: steps of the two are none."""
+    for record in filter(None, (old, new)):
+        checked(record)
     if kind == "probe" and old and new:
         before, after = (probes(record.steps, record.names) for record in (old, new))
         return tuple(Change(key, Seen(text=before.get(key, "")), Seen(text=after.get(key, "")))

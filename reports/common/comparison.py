@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reports.common.results import Name
+from reports.common.results import Name, checked
 from reports.common.wording import departures, untimely
 from specs.model import FAILING, PENDING
 from specs.outcomes import normalise
@@ -39,7 +39,7 @@ def compare(old: Record | None, new: Record | None, steps: Steps | None = None) 
         return "" if lost and found else "untested" if lost else "tested"
     if (old.verdict, old.names, old.calls) == (new.verdict, new.names, new.calls):
         return ""  # without reading the calls
-    before, after = old.steps, new.steps if steps is None else steps
+    before, after = checked(old), checked(new) if steps is None else steps
     if old.verdict != new.verdict and outcomes(before, old.names) == outcomes(after, new.names):
         return "judged"
     if rank(old) != rank(new):

@@ -22,7 +22,7 @@ import msgspec
 
 from reports.common import upgrade
 from specs.model import FAILING
-from specs.record import SCHEMA, Footer, Header, Outcomes, Record, Target, Unreadable, encode
+from specs.record import SCHEMA, Footer, Header, Outcomes, PlayedStep, Record, Target, Unreadable, encode
 
 MAPPED: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()  # result files, as long as anything holds a record of them
 
@@ -61,10 +61,14 @@ class Result(Protocol):
 Item = TypeVar("Item", bound=Result)
 
 
-def read(name: Path) -> Run:
-    """Read a result file, or the results of one target in it. Unreadable: the file and line of an error."""
+def read(name: Path, check: bool = True) -> Run:
+    """Read a result file, or the results of one target in it. Unreadable: the file and line of an error.
+
+    check: the steps, too. Without it, they are `checked` where they are read; which line is wrong, `read` says then.
+    """
     file, target = named(name)
-    return of_target(read_run(file), target) if target else read_run(file)
+    run = read_run(file, check)
+    return of_target(run, target) if target else run
 
 
 def named(name: Path) -> tuple[Path, str]:
@@ -77,8 +81,8 @@ def named(name: Path) -> tuple[Path, str]:
     return name, ""
 
 
-def read_run(file: Path) -> Run:
-    header, records, torn = contents(file, whole)
+def read_run(file: Path, check: bool = True) -> Run:
+    header, records, torn = contents(file, whole if check else outline)
     return Run(file, header, tuple(records), torn)
 
 
@@ -152,14 +156,19 @@ def lines(file: Path,
 
 def whole(line: Source) -> Header | Footer | Record:
     """A line with every field of it; ValueError says what is wrong with it."""
-    item = upgrade.read(line.text, line.schema)
+    item = outline(line)
     if isinstance(item, Record):
-        validate(item)
+        checked(item)
     return item
 
 
-def validate(record: Record) -> None:
-    """ValueError: a step is none, or holds what its fields allow each for itself, and not together."""
+def outline(line: Source) -> Header | Footer | Record:
+    """A line whose steps nothing has looked at."""
+    return upgrade.read(line.text, line.schema)
+
+
+def checked(record: Record) -> tuple[PlayedStep, ...]:
+    """The steps; ValueError: one is none, or holds what its fields allow each for itself, and not together."""
     for step in (steps := record.steps):
         if "ret" not in step.observed:
             raise ValueError("`observed` has no `ret`")
@@ -169,6 +178,7 @@ def validate(record: Record) -> None:
                 raise ValueError("`clause` without `expect`")
         elif planned.expect:
             msgspec.convert(planned.expect, dict[str, Outcomes])  # by clause
+    return steps
 
 
 def raw_lines(file: Path) -> Iterator[tuple[int, memoryview, bool]]:
@@ -295,9 +305,9 @@ class ColumnKey(NamedTuple):
         return cls(name, target.platform, target.machine, target.release)
 
 
-def gather(files: Iterable[Path], merged: bool = False) -> Results:
+def gather(files: Iterable[Path], merged: bool = False, check: bool = True) -> Results:
     """Several files, or folders of them, as one table. merged: a target of one machine may be in several of them."""
-    runs = tuple(read(file) for path in files for file in expanded(path))
+    runs = tuple(read(file, check) for path in files for file in expanded(path))
     if not merged:
         refuse_overlap(runs)
     return merge(runs)

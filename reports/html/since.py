@@ -11,7 +11,7 @@ from reports.common import upgrade
 from reports.common.comparison import KINDS, compare
 from reports.common.results import Column, Results, expanded, read
 from reports.html.cases import Case
-from specs.record import Footer, Header
+from specs.record import Footer, Header, PlayedStep, Record
 
 NEWS = frozenset(KINDS) - {"judged", "scenario", "added", "gone"}  # what the suite does not cause
 
@@ -67,7 +67,7 @@ class Changes:
     def __init__(self, results: Results, runs: Sequence[Earlier]) -> None:
         self.results = results
         self.last = {column.label: run.file for column in results.columns for run in runs if run.has(column)}
-        self.old = {file: {(record.target, record.id): record for record in read(file).records}
+        self.old = {file: {(record.target, record.id): record for record in read(file, check=False).records}
                     for file in set(self.last.values())}
         self.found: list[dict[str, list[int]]] = [{} for _ in results.columns]
 
@@ -77,7 +77,14 @@ class Changes:
                 column = self.results.columns[place]
                 if column.label in self.last:
                     new = self.results.cases[first.id][column.label]
-                    old = self.old[self.last[column.label]].get((column.name, first.id))
-                    kind = compare(old, new, steps if new is first else None)
+                    kind = self.kind(column, new, steps if new is first else None)
                     if kind in NEWS:
                         self.found[place].setdefault(kind, []).append(case.number)
+
+    def kind(self, column: Column, new: Record, steps: Sequence[PlayedStep] | None) -> str:
+        file = self.last[column.label]
+        try:
+            return compare(self.old[file].get((column.name, new.id)), new, steps)
+        except ValueError:
+            read(file)  # which names the line
+            raise

@@ -349,5 +349,17 @@ def test_history_of_what_is_no_result_is_refused(write: Write, refuse: Report) -
     assert ":2: `observed` has no `ret`" in refuse("history", write(made))
 
 
+@pytest.mark.parametrize(("verdict", "arguments"), [
+    ("conforms", ["diff", "{bad}", "{good}"]), ("conforms", ["diff", "{good}", "{bad}"]),
+    ("unsupported", ["diff", "{bad}", "{good}"]),
+    ("conforms", ["matrix", "{good}", "--format", "html", "--since", "{bad}", "-o", "{bad}.html"]),
+])
+def test_line_of_a_step_that_is_none_is_named_where_it_is_compared(write: Write, refuse: Report, verdict: str,
+                                                                   arguments: list[str]) -> None:
+    bad, good = write(result("a", "fails"), name="bad"), write(result("a", verdict), name="good")
+    bad.write_text(bad.read_text().replace('{"ret": ', '{"other": ', 1))
+    assert refuse(*(one.format(bad=bad, good=good) for one in arguments)) == f"{bad}:2: `observed` has no `ret`\n"
+
+
 def test_history_of_a_target_without_a_run_is_refused(write: Write, refuse: Report) -> None:
     assert refuse("history", write(result("a")), "--targets", "wine") == "no run played 'wine'; they played native\n"
