@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, KeysView, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from reports.common.aggregate import alike
 from reports.common.comparison import compare
 from reports.common.results import Name, Source, contents, expanded, header_of, lines, named, plural, whole
 from reports.common.wording import GLYPHS, observed_instead
+from specs.model import BOUNDS
 from specs.record import SCHEMA, Footer, Header, Record, Unreadable, encode
 
 
@@ -40,6 +42,8 @@ def run(options: Namespace) -> None:
 
 
 NONE = msgspec.Raw(b"")
+SEEN = msgspec.json.Decoder(dict[str, str])
+TIMED = tuple(f'"{bound}"'.encode() for bound in BOUNDS)  # in what a check expects
 
 
 class Check(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +55,22 @@ class Check(msgspec.Struct, frozen=True, gc=False):
     verdict: str = ""
     verdicts: msgspec.Raw = NONE
     seconds: float = 0.0
+
+    def is_like(self, other: Check) -> bool:
+        """Whether the two give the same state: time counts where it is bounded, fields where they are not as wanted."""
+        return (self.verdict == other.verdict and self.clause == other.clause and self.expect == other.expect
+                and self.verdicts == other.verdicts
+                and (self.seconds == other.seconds or not any(bound in bytes(self.expect) for bound in TIMED))
+                and (self.observed == other.observed
+                     or (self.verdict == "conforms" and self.seen == other.seen is not None)))
+
+    @property
+    def seen(self) -> tuple[str, KeysView[str]] | None:
+        """What the call returned, with the names of fields; None if it is no call: all of the result says why."""
+        with suppress(ValueError, KeyError):
+            seen = SEEN.decode(self.observed)
+            return seen["ret"], seen.keys()
+        return None
 
 
 class Glance(msgspec.Struct, gc=False, tag_field="kind", tag="result",
@@ -66,8 +86,10 @@ class Glance(msgspec.Struct, gc=False, tag_field="kind", tag="result",
 
     def is_like(self, other: Glance) -> bool:
         """Whether the two have the same state, but for addresses in it."""
-        return (self.checks == other.checks and self.clauses == other.clauses
-                and self.verdict == other.verdict != "unresolved")  # of which a precondition says why
+        return (self.clauses == other.clauses
+                and self.verdict == other.verdict != "unresolved"  # where a precondition says why
+                and (self.checks == other.checks or (len(self.checks) == len(other.checks) and all(
+                    one.is_like(another) for one, another in zip(self.checks, other.checks, strict=True)))))
 
     def record(self) -> Record:
         """All of it. Unreadable: what has not been read so far is none."""

@@ -326,6 +326,32 @@ def test_history_reads_all_of_a_result_only_where_its_state_may_be_another(
     assert read == ["1", "3", "2"]
 
 
+@pytest.mark.parametrize(("expect", "change", "is_read"), [
+    ("EISCONN", {"seconds": 2.0}, False), ({"errno": "EISCONN", "within": "1s"}, {"seconds": 2.0}, True),
+    ("EISCONN", {"observed": {"ret": "EISCONN", "name": "inet:127.0.0.1:2"}}, False),
+    ("EISCONN", {"observed": {"ret": "ok", "name": "inet:127.0.0.1:2"}}, True),
+    ("EISCONN", {"observed": {"ret": "EISCONN"}}, True),
+    ("EISCONN", {"verdict": "stale"}, True), (["EISCONN", "ok"], {"expect": "EISCONN"}, True),
+])
+def test_history_reads_all_of_a_result_whose_check_may_give_another_state(
+        write: Write, report: Report, monkeypatch: pytest.MonkeyPatch, expect: Any, change: Json,
+        is_read: bool) -> None:
+    files, read = [], []
+
+    def whole(line: results.Source) -> Any:
+        read.append(line.file.name)
+        return results.whole(line)
+
+    monkeypatch.setattr(history, "whole", whole)
+    for day in (1, 2):
+        made = result("a")
+        made["steps"][-1] |= {"expect": expect, "observed": {"ret": "EISCONN", "name": ""}}
+        made["steps"][-1] |= change if day == 2 else {}
+        files.append(write(made, name=str(day), head=at(day, "6.1")))
+    report("history", *files)
+    assert ("2" in read) == is_read
+
+
 def test_history_of_addresses_is_that_of_what_has_them(write: Write, report: Report) -> None:
     files = []
     for day, (name, peer) in enumerate([("1", "1"), ("2", "2"), ("2", "3")], 1):
