@@ -28,11 +28,15 @@ DEPARTED = frozenset({"deviates", "crashed", "fails", "stale", "drifted"})  # wh
 
 
 class Group(NamedTuple):
-    """The columns that did the same, the record of the first, and its calls, read once for the whole page."""
+    """The columns that did the same, the record of the first, and the calls of each: read once for the whole page."""
 
     columns: list[int]
     record: Record
-    steps: Sequence[PlayedStep]
+    played: list[Sequence[PlayedStep]]
+
+    @property
+    def steps(self) -> Sequence[PlayedStep]:
+        return self.played[0]
 
 
 class Case(NamedTuple):
@@ -62,7 +66,9 @@ def groups(records: Mapping[str, Record], columns: Sequence[Column]) -> list[Gro
         if record := records.get(column.label):
             steps = record.steps
             like = likeness(record, steps) if len(records) > 1 else ()
-            found.setdefault(like, Group([], record, steps)).columns.append(number)
+            group = found.setdefault(like, Group([], record, []))
+            group.columns.append(number)
+            group.played.append(steps)
     return list(found.values())
 
 

@@ -72,16 +72,16 @@ class Changes:
         self.found: list[dict[str, list[int]]] = [{} for _ in results.columns]
 
     def add(self, case: Case) -> None:
-        for columns, first, steps in case.groups:
-            for place in columns:
+        for columns, first, played in case.groups:
+            for place, steps in zip(columns, played, strict=True):
                 column = self.results.columns[place]
                 if column.label in self.last:
                     new = self.results.cases[first.id][column.label]
-                    kind = self.kind(column, new, steps if new is first else None)
+                    kind = self.kind(column, new, steps)
                     if kind in NEWS:
                         self.found[place].setdefault(kind, []).append(case.number)
 
-    def kind(self, column: Column, new: Record, steps: Sequence[PlayedStep] | None) -> str:
+    def kind(self, column: Column, new: Record, steps: Sequence[PlayedStep]) -> str:
         file = self.last[column.label]
         try:
             return compare(self.old[file].get((column.name, new.id)), new, steps)

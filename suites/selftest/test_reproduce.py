@@ -517,7 +517,7 @@ def test_matrix_page_has_the_programs_of_departures() -> None:
     text = c_program(failed, COLUMN, clauses(), profile("linux").manuals)
     programs = cases.Programs([COLUMN], clauses())
     for number, name, one in ((7, "a", failed), (8, "a", failed), (9, "b", right)):
-        programs.add(cases.Case(number, name, [cases.Group([0], one, one.steps)]))
+        programs.add(cases.Case(number, name, [cases.Group([0], one, [one.steps])]))
     found = programs.data()
     (case, lines), = found["programs"]["a"].values()
     assert (case, list(found["programs"])) == (7, ["a"])
