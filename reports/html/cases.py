@@ -18,7 +18,7 @@ from reports.common.results import Column, Results, give_back
 from reports.common.wording import declared, expectation
 from reports.html.packing import Numbers
 from reports.reproducer.program import program
-from specs import load, pages
+from specs import pages
 from specs.model import SpecError
 from specs.outcomes import is_timed, normalise
 from specs.record import PlayedStep, Record, Unreadable
@@ -191,6 +191,6 @@ def c_program(record: Record, column: Column, clauses: Clauses) -> str:
 def manuals(platform: str) -> Sequence[str]:
     """The documents that bind a platform; none if it has no page here."""
     try:
-        return pages.profile(platform, load.clauses()).manuals
+        return tuple(page["platform"] for _, page in pages.pages(platform, pages.FOLDER))
     except SpecError:
         return ()
