@@ -74,22 +74,40 @@ class Check(msgspec.Struct, frozen=True, gc=False):
 
 
 class Glance(msgspec.Struct, gc=False, tag_field="kind", tag="result",
-             rename={"id": "case", "checks": "steps", "line": ""}):
-    """As much of a result as its state depends on. line: where all of it is, and no field of it."""
+             rename={"id": "case", "calls": "steps", "line": "", "known": " "}):
+    """As much of a result as its state depends on, read as far as it is asked for: the calls of most are the same.
+
+    line: where all of it is; known: its checks, once they are read. Neither is a field of it.
+    """
 
     id: str
     target: str
     verdict: str
     clauses: dict[str, str]
-    checks: list[Check]
+    calls: msgspec.Raw
     line: Source | None = None
+    known: list[Check] | None = None
+
+    @property
+    def checks(self) -> list[Check]:
+        """The steps with a verdict. Unreadable: the steps are none."""
+        if self.known is None:
+            try:
+                steps = CHECKS.decode(self.calls)
+            except ValueError as error:
+                raise self.unreadable(error) from None
+            self.known = [one for one in steps if one.verdict or one.verdicts != NONE]
+        return self.known
 
     def is_like(self, other: Glance) -> bool:
         """Whether the two have the same state, but for addresses in it."""
         return (self.clauses == other.clauses
                 and self.verdict == other.verdict != "unresolved"  # where a precondition says why
-                and (self.checks == other.checks or (len(self.checks) == len(other.checks) and all(
-                    one.is_like(another) for one, another in zip(self.checks, other.checks, strict=True)))))
+                and (self.calls == other.calls or self.has_checks_like(other)))
+
+    def has_checks_like(self, other: Glance) -> bool:
+        return len(self.checks) == len(other.checks) and all(
+            one == another or one.is_like(another) for one, another in zip(self.checks, other.checks, strict=True))
 
     def record(self) -> Record:
         """All of it. Unreadable: what has not been read so far is none."""
@@ -97,11 +115,16 @@ class Glance(msgspec.Struct, gc=False, tag_field="kind", tag="result",
         try:
             read = whole(self.line)
         except ValueError as error:
-            raise Unreadable(f"{self.line.file}:{self.line.number}: {error}") from None
+            raise self.unreadable(error) from None
         assert isinstance(read, Record)
         return read
 
+    def unreadable(self, error: ValueError) -> Unreadable:
+        assert self.line
+        return Unreadable(f"{self.line.file}:{self.line.number}: {error}")
 
+
+CHECKS = msgspec.json.Decoder(list[Check])
 DECODER = msgspec.json.Decoder(Header | Glance | Footer)
 
 
@@ -110,7 +133,6 @@ def glance(line: Source) -> Header | Glance | Footer:
     if isinstance(item, Header) or (isinstance(item, Glance) and upgrade.is_renamed(item.id, item.clauses)):
         item = DECODER.decode(upgraded(line))
     if isinstance(item, Glance):
-        item.checks = [one for one in item.checks if one.verdict or one.verdicts != NONE]
         item.line = line
     return item
 
