@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -24,9 +23,9 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
-def number_of(config: pytest.Config) -> int:
-    """The number of a worker; of another process one that differs from those of most that run beside it."""
-    return int(config.workerinput[NUMBER]) if is_worker(config) else os.getpid()  # type: ignore[attr-defined]
+def number_of(config: pytest.Config) -> int | None:
+    """The number of a worker."""
+    return int(config.workerinput[NUMBER]) if is_worker(config) else None  # type: ignore[attr-defined]
 
 
 def is_distributed(config: pytest.Config) -> bool:

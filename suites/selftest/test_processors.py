@@ -51,6 +51,13 @@ def test_what_is_started_on_one_processor_is_there_too(number: int) -> None:
     assert processors.present() == processors.ALL
 
 
+def test_without_a_number_it_is_the_one_that_the_kernel_chose() -> None:
+    with processors.kept_on([processors.ALL[-1]]):
+        assert processors.where() == processors.ALL[-1]
+        with processors.one():
+            assert processors.present() == [processors.ALL[-1]]
+
+
 def test_workers_side_by_side_have_different_processors() -> None:
     with processors.one(0):
         first = processors.present()
