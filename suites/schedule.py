@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -50,6 +52,8 @@ class Schedule:
         self.slow_pools = {name: ThreadPoolExecutor(target.agents, f"{name}-waits") for name, target in targets.items()}
         self.pool = ThreadPoolExecutor(os.cpu_count(), "plays")
         self.futures: dict[tuple[str, str], Future[Record]] = {}
+        self.left: Counter[str] = Counter()  # cases that have not been played, by target
+        self.lock = threading.Lock()  # of these numbers
         self.closed = False
 
     # targets
@@ -101,6 +105,8 @@ class Schedule:
     def submit(self, turns: Collection[Turn]) -> None:
         """Let as many targets at once as there are processors play their cases; a slow one holds up no other."""
         self.futures |= {turn.key: Future() for turn in turns}
+        with self.lock:
+            self.left.update(turn.target for turn in turns)
         for name in self.targets:
             own = [turn for turn in turns if turn.target == name]
             if own:
@@ -166,7 +172,19 @@ class Schedule:
             future.set_exception(problem)
             return False
         future.set_result(played)
+        self.note_played(turn.target)
         return played.seconds >= SLOW_S and any(step.seconds >= SLOW_S for step in played.steps)
+
+    def note_played(self, target: str) -> None:
+        """End most agents of a target whose cases have been played: those of a sandbox or of a guest are costly.
+
+        Only where others are still to be played; the agents of the last one end with the run.
+        """
+        with self.lock:
+            self.left[target] -= 1
+            ended = not self.left[target] and any(self.left.values())
+        if ended:
+            self.sessions[target].keep_one()
 
     def play(self, case: Case, target: str, own: bool = False) -> Record:
         """Play a case; one that drifts again, because a race may decide what is seen where nothing is required."""

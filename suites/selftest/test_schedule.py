@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -316,6 +317,23 @@ def test_the_rest_of_a_scenario_that_went_wrong_is_not_moved_beside(make: Make) 
         with pytest.raises(MemoryError):
             one.result(turn.case, "toy")
     assert owns == [False, False]
+
+
+def test_most_agents_end_with_the_cases_of_their_target(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While others are still to be played; those of the last target end with the run."""
+    ended: list[str] = []
+    one = make(target("toy"), target("other"), play=lambda *_: record())
+    for name, session in one.sessions.items():
+        monkeypatch.setattr(session, "keep_one", partial(ended.append, name))
+    turns = [Turn(case(name), of, slow=False) for name, of in (("a", "toy"), ("b", "toy"), ("a", "other"))]
+    one.futures = {turn.key: Soon() for turn in turns}
+    one.left.update(turn.target for turn in turns)
+    one.settle(turns[0], own=False)
+    assert ended == []
+    one.settle(turns[1], own=False)
+    assert ended == ["toy"]
+    one.settle(turns[2], own=False)
+    assert ended == ["toy"]
 
 
 @pytest.mark.parametrize("slow", [False, True])

@@ -380,3 +380,16 @@ def test_closed_session_starts_nothing(start: Start, log: Path) -> None:
 def test_call_timeout_may_be_a_fraction_of_a_second(call_timeout: int | str, seconds: float) -> None:
     entry = {"about": "a toy", "start": ["toy"], "platform": "toy", "call-timeout": call_timeout}
     assert Target.of("toy", entry).call_timeout == seconds
+
+
+def test_of_idle_agents_one_is_kept(start: Start) -> None:
+    """In the usual network, for cases that follow one another; an agent that is busy goes on."""
+    session = start("honest")
+    with session.agent() as busy, session.agent() as first, session.agent(own=True) as own:
+        for agent in (busy, first, own):
+            agent.clean = True
+        with session.agent() as second:
+            second.clean = True
+    session.keep_one()
+    assert [key for key, idle in session.idle.items() for _ in idle] == [("default", False)]
+    assert sum(agent.alive for agent in (busy, first, second, own)) == 1
