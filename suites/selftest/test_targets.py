@@ -393,3 +393,14 @@ def test_of_idle_agents_one_is_kept(start: Start) -> None:
     session.keep_one()
     assert [key for key, idle in session.idle.items() for _ in idle] == [("default", False)]
     assert sum(agent.alive for agent in (busy, first, second, own)) == 1
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_an_agent_that_is_busy_then_ends_with_the_session(start: Start, own: bool) -> None:
+    session = start("honest")
+    with session.agent(own=own) as busy:
+        session.keep_one()
+        assert busy.alive
+        busy.clean = True
+    session.close()
+    assert not busy.alive
