@@ -11,10 +11,9 @@ import pytest
 from fixtures import local
 from reports.common import ending, failure, results
 from specs.model import SpecError
-from suites import collection, drawing, options, recording, shares
+from suites import collection, drawing, options, recording, run, shares
 from suites.items import SCHEDULE, ScenarioFile, marks, run_case
 from suites.outcome import UnexpectedVerdict
-from suites.run import running
 from suites.schedule import Schedule
 
 pytest_addoption = options.add
@@ -35,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     options.set_aside(session.config)
+    run.begin(session.config)
 
 
 # --- collection ---------------------------------------------------------------------------------------------
@@ -76,9 +76,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Play the cases: here, or in the workers of pytest-xdist, from whose reports their results are written."""
     collection.end()
-    if session.config.getoption("collectonly") or collection.is_selftest(session.config) or session.testsfailed:
+    if session.testsfailed or not run.plays(session.config):
         return (yield)
-    with running(session):
+    with run.running(session):
         return (yield)
 
 

@@ -9,11 +9,24 @@ import pytest
 
 from fixtures import processors
 from specs.record import Target
+from suites.collection import is_selftest
 from suites.items import SCHEDULE, CaseItem
 from suites.progress import Progress
 from suites.recording import HEADER, Recording, header
 from suites.schedule import Schedule
 from suites.shares import SHARES, Shares, is_distributed, is_worker, number_of
+
+
+def begin(config: pytest.Config) -> None:
+    """Let laboratories start while the cases are collected, in a process that is to play some."""
+    if plays(config) and not is_distributed(config):
+        config.stash[SCHEDULE].begin()
+        config.add_cleanup(config.stash[SCHEDULE].close)
+
+
+def plays(config: pytest.Config) -> bool:
+    """Whether cases are to be played: items are not only shown, and are not the suite's own tests."""
+    return not (config.getoption("collectonly") or is_selftest(config))
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from fixtures import check, pairs
-from fixtures.targets import Session, Target
+from fixtures.targets import Session, Target, Unavailable
 from specs import baseline, load, pages, record
 from specs.foresee import foresee
 from specs.judge import judge
@@ -57,6 +57,12 @@ class Schedule:
         self.closed = False
 
     # targets
+
+    def begin(self) -> None:
+        """Let the laboratories start, while the cases are collected; what is wrong with one, open() says."""
+        for session in self.sessions.values():
+            with contextlib.suppress(Unavailable):
+                session.begin()
 
     def open(self) -> dict[str, record.Target]:
         """Start every target, all at once; what each says of itself. RuntimeError: there is no thread for that."""
@@ -195,7 +201,9 @@ class Schedule:
         return played
 
     def close(self) -> None:
-        """End every play and every target, each though another cannot be."""
+        """End every play and every target, each though another cannot be; nothing is left to end a second time."""
+        if self.closed:
+            return
         self.closed = True
         with contextlib.ExitStack() as parts:  # the sessions first: what is being played sees its agent die
             for pool in [self.pool, *self.slow_pools.values()]:

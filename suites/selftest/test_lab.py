@@ -149,6 +149,22 @@ def output(command: list[str]) -> str:
     return ended.stdout
 
 
+def test_one_that_has_begun_is_not_started_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[Lab] = []
+    real = Lab.begin
+
+    def begin(lab: Lab) -> None:
+        began.append(lab)
+        real(lab)
+
+    monkeypatch.setattr(Lab, "begin", begin)
+    with contextlib.closing(Lab()) as lab:
+        lab.begin()
+        assert not lab.namespaces
+        lab.start()
+        assert (began, lab.reason, sorted(lab.namespaces)) == ([lab], "", sorted(NAMESPACES))
+
+
 # --- entering -----------------------------------------------------------------------------------------------
 
 

@@ -6,16 +6,17 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fixtures import check
-from fixtures.targets import Session, Target
+from fixtures.targets import Session, Target, Unavailable
 from specs import baseline, load, pages
 from specs.model import Bug, Case, Check, Deviation, Given, Place, Profile, SpecError, Step, Transcript
-from suites import engine, schedule
+from suites import engine, items, run, schedule
 from suites.schedule import PENDING, Schedule, Turn
 
 WAIT_S = 30.0  # for what another thread does in milliseconds
@@ -77,6 +78,33 @@ def test_every_target_is_started_and_says_what_it_is(make: Make) -> None:
     assert {name: (found.platform, found.hello, found.unavailable) for name, found in opened.items()} == dict.fromkeys(
         ("toy", "other"), ("toy", HELLO, ""))
     assert {name: profile.platform for name, profile in one.profiles.items()} == {"toy": "toy", "other": "toy"}
+
+
+def test_laboratories_begin_though_one_lacks_a_file(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with it is said where it is opened."""
+    begun: list[str] = []
+
+    def begin(session: Session) -> None:
+        begun.append(session.target.name)
+        if session.target.name == "toy":
+            raise Unavailable("no compiler")
+
+    monkeypatch.setattr(Session, "begin", begin)
+    make(target("toy"), target("other")).begin()
+    assert begun == ["toy", "other"]
+
+
+@pytest.mark.parametrize(("named", "options", "begins"), [
+    ("suites", {}, True), ("suites", {"collectonly": True}, False), ("suites", {"dist": "load"}, False),
+    ("suites/selftest", {}, False)])
+def test_laboratories_begin_in_a_process_that_is_to_play(named: str, options: dict[str, object], begins: bool) -> None:
+    called: list[str] = []
+    one = SimpleNamespace(begin=lambda: called.append("begin"), close=lambda: called.append("close"))
+    config: Any = SimpleNamespace(stash={items.SCHEDULE: one}, args=[str(Path(__file__).parents[2] / named)],
+                                  add_cleanup=lambda end: end(),
+                                  getoption=lambda name, default=None: options.get(name, default))
+    run.begin(config)
+    assert called == ["begin", "close"] * begins
 
 
 def test_a_target_that_cannot_be_started_says_why(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
