@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from fixtures import check, pairs
-from fixtures.targets import Session, Target, Unavailable
+from fixtures.targets import Session, Target
 from specs import baseline, load, pages, record
 from specs.foresee import foresee
 from specs.judge import judge
@@ -59,10 +59,9 @@ class Schedule:
     # targets
 
     def begin(self) -> None:
-        """Let the laboratories start, while the cases are collected; what is wrong with one, open() says."""
+        """Let the laboratories start, while the cases are collected."""
         for session in self.sessions.values():
-            with contextlib.suppress(Unavailable):
-                session.begin()
+            session.begin()
 
     def open(self) -> dict[str, record.Target]:
         """Start every target, all at once; what each says of itself. RuntimeError: there is no thread for that."""

@@ -703,6 +703,20 @@ def test_its_hello_is_that_of_agent_py(hand: Hand, tmp_path: Path, start: Start)
     assert set(of_python["verbs"].split(",")) - set(of_c["verbs"].split(",")) == {"declare"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no /proc/self/maps")
+@pytest.mark.parametrize(("wanted", "there"), [
+    ("{0}/libone.so", "libone.so"), ("/none/libgone.so:{0}/libone.so.2", "libone.so.2"),
+    ("{0}/notlibone.so {0}/libtwo.so.1.2", "libtwo.so.1.2 notlibone.so")])
+def test_hello_has_the_preloaded_libraries_that_are_there(
+        posix: Path, tmp_path: Path, start: Start, wanted: str, there: str) -> None:
+    for name in there.split():
+        subprocess.run(["cc", "-shared", "-xc", os.devnull, "-o", str(tmp_path / name)], check=True)
+    for command in ([posix], []):  # in C; in Python
+        found = re.search(r" preloaded=(\S*)", start(tmp_path, *command, LD_PRELOAD=wanted.format(tmp_path)).hello)
+        assert found
+        assert sorted(found[1].split(",")) == there.split()
+
+
 def test_hello_passes_on_the_networks_of_its_environment(posix: Path, tmp_path: Path, start: Start) -> None:
     networks = json.dumps({"failing-directory": {"AF_UNIX": "/srv/e"}})
     it = start(tmp_path, posix, CONNECT_NETWORKS=networks)

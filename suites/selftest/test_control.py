@@ -19,7 +19,7 @@ from suites.selftest import house
 from suites.timeouts import is_slow
 
 TARGETS = targets.choose(load.targets(targets.FILE), ["native", "musl", "i386"])
-TARGETS["python"] = replace(TARGETS["native"], start=TARGETS["native"].fallback)  # the reference of agents
+TARGETS["python"] = replace(TARGETS["native"], start=("{python}", "-I", "-S", "{compiled}"))  # the reference of agents
 # What each run chooses anew: paths, ports, and the identifier of an echo with its checksum (RFC 792).
 OWN = re.compile(r"(?<=^unix:).*|(?<=^abstract:).*|(?<=:)\d+$|^%00%00.+(?=%00%01)")
 COMPILES = "declare"  # a verb that asks a C compiler, which not every agent knows

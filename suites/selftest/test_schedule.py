@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fixtures import check
-from fixtures.targets import Session, Target, Unavailable
+from fixtures.targets import Session, Target
 from specs import baseline, load, pages
 from specs.model import Bug, Case, Check, Deviation, Given, Place, Profile, SpecError, Step, Transcript
 from suites import engine, items, run, schedule
@@ -78,20 +78,6 @@ def test_every_target_is_started_and_says_what_it_is(make: Make) -> None:
     assert {name: (found.platform, found.hello, found.unavailable) for name, found in opened.items()} == dict.fromkeys(
         ("toy", "other"), ("toy", HELLO, ""))
     assert {name: profile.platform for name, profile in one.profiles.items()} == {"toy": "toy", "other": "toy"}
-
-
-def test_laboratories_begin_though_one_lacks_a_file(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong with it is said where it is opened."""
-    begun: list[str] = []
-
-    def begin(session: Session) -> None:
-        begun.append(session.target.name)
-        if session.target.name == "toy":
-            raise Unavailable("no compiler")
-
-    monkeypatch.setattr(Session, "begin", begin)
-    make(target("toy"), target("other")).begin()
-    assert begun == ["toy", "other"]
 
 
 @pytest.mark.parametrize(("named", "options", "begins"), [
