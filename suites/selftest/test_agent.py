@@ -787,12 +787,26 @@ def test_it_runs_on(minor: int, tmp_path: Path) -> None:
     command = python(minor)
     if not command:
         pytest.skip(f"no python3.{minor} in PATH that runs")
-    hand = Hand(tmp_path, command, "-I", "-S", str(PROGRAM))
-    assert re.search(rf" agent=python-3\.{minor}\.", hand.hello)
+    plays(Hand(tmp_path, command, "-I", "-S", str(PROGRAM)), rf" agent=python-3\.{minor}\.")
+
+
+@pytest.mark.parametrize("machine", ["s390x", "mips64el"])  # of another byte order; of other numbers of constants
+def test_it_runs_on_an_emulated(machine: str, tmp_path: Path) -> None:
+    folder = targets.INSTALLED / machine
+    if not (folder / "root").exists():
+        pytest.skip(f"no {folder / 'root'}; fixtures/recipes/{machine}")
+    command = [folder / "qemu", "-L", folder / "root", folder / "root/usr/bin/python3.11", "-I", "-S", PROGRAM]
+    plays(Hand(tmp_path, *map(str, command)), f" machine={machine.removesuffix('el')} ")
+
+
+def plays(hand: Hand, said: str) -> None:
+    """A few calls, each of another kind. said: a pattern of its hello."""
+    assert re.search(said, hand.hello)
     name = hand.listener()
     hand.do("socket c AF_INET SOCK_STREAM", f"connect c {name} thread=t", "pthread_join t", "send c data=x%00")
     assert hand.say("wait c select output") == "ok ready=output"
     assert hand.say("connect c " + name) == "EISCONN"
+    assert hand.say("getpeername c") == f"ok name={name}"
     assert hand.say("socket d AF_INET SOCK_STREAM flags=SOCK_NONBLOCK") == "ok"
     assert hand.say("jump").startswith("error jump: ")
     assert hand.say("reset") == "ok"
