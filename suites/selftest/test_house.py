@@ -117,7 +117,7 @@ def test_specs_touch_no_operating_system() -> None:
 
 # Lines that a module may have: a reader sees all of its rule at once.
 BUDGETS = {"conftest.py": 120, "suites/engine.py": 120, "specs/judge.py": 110}
-CORE = 4828  # lines, without the fixtures; a call that is added may raise it, what only moves may not
+CORE = 4829  # lines, without the fixtures; a call that is added may raise it, what only moves may not
 FIXTURE = 18  # lines of fixtures/world.py for each fixture and each state, what they share included
 FUNCTION = 40  # lines
 

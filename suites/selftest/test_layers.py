@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -178,6 +179,37 @@ def test_killed_sandbox_ends_its_client_and_the_case_alone(name: str, start: Cal
         assert agent.call("socket client AF_INET SOCK_STREAM").ret == "crashed"
     assert watched.are_gone()
     assert verdict(session, TEXT) == ("conforms", "")
+
+
+@pytest.mark.parametrize("name", ["gvisor", "gvisor-2022"])
+def test_agents_that_wait_share_a_sandbox(name: str, start: Callable[[Target], Session]) -> None:
+    """As long as one of them is there; when it dies, all have ended, and the next has another."""
+    session = start(targets.choose(ENTRIES, [name])[name])
+    if session.unavailable:
+        pytest.skip(session.unavailable)
+    folder = Path(session.scratch())
+    found = folder / "sandbox-default.found"
+    for _ in range(2):
+        with session.agent(own=True) as one, session.agent(own=True) as other:
+            place = json.loads(found.read_text())
+            assert "blackholed-host" in one.hello["networks"]
+            assert one.hello == other.hello
+            watched = Watched(sandbox_of(place["root"]))
+            os.kill(sandbox_of(place["root"]), signal.SIGKILL)
+            assert [agent.call("reset").ret for agent in (one, other)] == ["crashed", "crashed"]
+        assert watched.are_gone()
+    with session.agent(own=True) as one:
+        watched = Watched(sandbox_of(json.loads(found.read_text())["root"]))
+    session.close()
+    assert watched.are_gone()
+
+
+def sandbox_of(root: str) -> int:
+    """The process of a sandbox of this root."""
+    names = {int(path.parent.name): path.read_bytes().split(b"\0") for path in Path("/proc").glob("[0-9]*/cmdline")}
+    (found,) = (pid for pid, words in names.items()
+                if words[0] == b"runsc-sandbox" and f"--root={root}".encode() in words)
+    return found
 
 
 def test_sandbox_at_a_link_connects_to_the_kernel_and_leaves_nothing() -> None:
