@@ -592,6 +592,17 @@ def test_signal_restarts_a_call_that_waits(hand: Hand) -> None:
     assert hand.say("pthread_join caller") in ("ECONNRESET", "ECONNABORTED", "ECONNREFUSED", "EINTR")
 
 
+@pytest.mark.parametrize("sleeps", ["poll client events=POLLIN", "wait client poll input", "wait client select input",
+                                    *["epoll_wait watcher", "wait client epoll input"] * hasattr(select, "epoll")])
+def test_signal_ends_a_call_that_waits_for_events(hand: Hand, sleeps: str) -> None:
+    """No flag has it restarted; nor does an agent make another call for the one that was asked of it."""
+    hand.pending()
+    if "watcher" in sleeps:
+        hand.do("epoll_ctl client watcher events=POLLIN trigger=0")
+    hand.do(f"{sleeps} thread=sleeper", "sigaction SIGUSR1 flags=SA_RESTART", "pthread_kill sleeper SIGUSR1")
+    assert hand.say("pthread_join sleeper") == "EINTR"
+
+
 def test_other_calls_are_made_while_one_waits(hand: Hand) -> None:
     hand.pending()
     assert hand.say("getpeername client") == "ENOTCONN"

@@ -43,6 +43,7 @@ from suites.selftest.test_agent import (  # noqa: F401 - collected here too, and
     test_reset_is_refused_while_a_call_blocks,
     test_reset_leaves_nothing,
     test_rubbish_is_answered,
+    test_signal_ends_a_call_that_waits_for_events,
     test_signal_interrupts_a_call_that_waits,
     test_signal_restarts_a_call_that_waits,
 )
