@@ -5,6 +5,7 @@ The sandbox is a shell here, which runs what it is given in place; test_layers.p
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -66,7 +67,7 @@ class Place:
         """Until there is no sandbox: the keeper forgets it first, and holds the lock of users until all has ended."""
         while (self.folder / f"sandbox-{netns}.found").exists():
             os.sched_yield()
-        os.close(sandbox.lock(self.folder / f"sandbox-{netns}.users", sandbox.fcntl.LOCK_SH))
+        os.close(sandbox.lock(self.folder / f"sandbox-{netns}.users", fcntl.LOCK_SH))
 
 
 @pytest.fixture
