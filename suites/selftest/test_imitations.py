@@ -265,6 +265,9 @@ IMITATIONS = {
             "posix.recv.waits: pthread_kill(*) = 0 {returned: yes}",
             "illumos.nonblocking.POLLOUT: pthread_kill(*) = 0 {returned: yes}",
             "illumos.ENXIO: pthread_kill(*) = 0 {returned: yes}",
+            "posix.select.reading: pthread_kill(*) = 0 {returned: yes}",
+            "linux.epoll.edge: pthread_kill(*) = 0 {returned: yes}",
+            "linux.facilities: pthread_kill(*) = 0 {returned: yes}",
             "unsupported: a signal that is ignored interrupts connect() here, *")),
     "family-is-one-byte": Imitation(
         LISTENER + CLIENT + "connect c {l} sa_family=258", "unsupported", "EAFNOSUPPORT", lambda case: True),

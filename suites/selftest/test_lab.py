@@ -161,7 +161,8 @@ def test_one_that_has_begun_is_not_started_twice(monkeypatch: pytest.MonkeyPatch
     with contextlib.closing(Lab()) as lab:
         lab.begin()
         assert not lab.namespaces
-        lab.start()
+        for _ in range(2):
+            lab.start()
         assert (began, lab.reason, sorted(lab.namespaces)) == ([lab], "", sorted(NAMESPACES))
 
 
