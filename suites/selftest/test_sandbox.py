@@ -21,7 +21,7 @@ from fixtures import sandbox
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="gVisor is of Linux")
 
 END_S = 20.0  # for what takes milliseconds
-# As runsc: notes each sandbox, and keeps its state where that has it. Its networks are those of $NETWORKS.
+# As runsc: notes each sandbox, and has the file of its state where that has it.
 RUNSC = """#!/bin/sh
 while test "$1" != do && test "$1" != exec; do shift; done
 if test "$1" = exec; then
@@ -34,7 +34,7 @@ mkdir "$TMPDIR/runsc-do1"
 touch "$TMPDIR/runsc-do1/runsc-7_sandbox:runsc-7.state"
 while test "$1" != --; do shift; done
 shift
-test "{works}" || { echo "no such platform" >&2; exit 1; }
+test "{works}" || {{ echo "no such platform" >&2; exit 1; }}
 CONNECT_NETWORKS='{{"no-route": {{}}}}' exec "$@"
 """
 AGENT = ["sh", "-c", 'echo "$CONNECT_NETWORKS"; exec cat']
@@ -45,8 +45,7 @@ class Place:
 
     def __init__(self, folder: Path, works: bool = True) -> None:
         self.folder, self.runsc = folder, folder / "runsc"
-        self.runsc.write_text(RUNSC.replace("{ echo", "{{ echo").replace("1; }", "1; }}").format(
-            folder=folder, works="yes" * works))
+        self.runsc.write_text(RUNSC.format(folder=folder, works="yes" * works))
         self.runsc.chmod(0o755)
         self.agents: list[subprocess.Popen[str]] = []
 
